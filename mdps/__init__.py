@@ -1,0 +1,1 @@
+"""The worlds: validated models, named instances, strategies and simulation kernels."""
