@@ -1,0 +1,1 @@
+"""Statements that several papers rest on, one module a family."""
