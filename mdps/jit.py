@@ -1,12 +1,12 @@
 """Compilation of the kernels, with a cache that notices an edited callee.
 
 Numba keys a cached kernel by its own file only: edit a function that the kernel calls from *another* file and the stale
-machine code answers silently. Here the cache directory is named after a hash of every kernel source of the four packages,
-so that any edit of any of them starts an empty cache. ``tests/mdps/test_jit.py`` edits a callee to prove it.
+machine code answers silently. Here the cache directory is named after a hash of every kernel source of the four
+packages, so that any edit of any of them starts an empty cache. ``tests/mdps/test_jit.py`` edits a callee to prove it.
 
-A kernel module is a file that imports this one. A kernel may use names from its own file, from other kernel modules, from
-numpy and from the standard library only (tested): its constants are frozen at compile time, so whatever a caller may
-want to change is an argument.
+A kernel module is a file that imports this one. A kernel may use names from its own file, from other kernel modules,
+from numpy and from the standard library only (tested): its constants are frozen at compile time, so whatever a caller
+may want to change is an argument.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 r"""What a method hands back: comparisons, findings and the data that another person needs to check them again.
 
-Everything here is plain data that survives a round trip through JSON (`to_json`, `from_json`): evidence is stored, shown
-and re-verified long after the objects that produced it are gone. Exact rationals travel as strings ``"p/q"``.
+Everything here is plain data that survives a round trip through JSON (`to_json`, `from_json`): evidence is stored,
+shown and re-verified long after the objects that produced it are gone. Exact rationals travel as strings ``"p/q"``.
 """
 
 import json
@@ -84,7 +84,7 @@ class Comparison:
     @property
     def excess(self) -> Number:
         """By how much the relation is violated; at most zero if it holds without rounding."""
-        gap = self.lhs - self.rhs
+        gap: Number = self.lhs - self.rhs
         if self.relation == "==":
             return abs(gap)
         return gap if self.relation == "<=" else -gap

@@ -70,7 +70,7 @@ class Catalogue:
         return dict(sorted(papers.items()))
 
     def select(self, *selectors: str) -> list[Claim]:
-        """Return the claims that any selector names: an id, a family, a paper's key or ``lemmas``; all if none is given.
+        """Return the claims that any selector names (id, family, paper's key or ``lemmas``); all if none is given.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 r"""Claims: numbered, cited, machine-readable statements with explicit constants.
 
-A claim is a relation :math:`\mathrm{lhs} \le \mathrm{rhs}` (or :math:`=`, :math:`\ge`) between SymPy expressions in named
-symbols, together with its assumptions, the claims that its proof uses, and an honest origin. What a check of the claim
-has *shown* is not said here: that is a verdict, and belongs to the verifier.
+A claim is a relation :math:`\mathrm{lhs} \le \mathrm{rhs}` (or :math:`=`, :math:`\ge`) between SymPy expressions in
+named symbols, together with its assumptions, the claims that its proof uses, and an honest origin. What a check of the
+claim has *shown* is not said here: that is a verdict, and belongs to the verifier.
 """
 
 import re

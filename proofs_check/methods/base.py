@@ -1,9 +1,9 @@
 """What every method of checking has in common.
 
 A method splits its work into *units* of about 1 to 10 s, runs each of them on a statement, and folds the results into
-evidence. Units are independent, take their randomness from their own seed sequence, and return plain JSON, so that they
-can run anywhere, in any order, and be stored one by one. The statement is the callable of a check, with the changes of a
-mutant already applied: claim and mutants take the same code path.
+evidence. Units are independent, take their randomness from their own seed sequence, and return plain JSON, so that
+they can run anywhere, in any order, and be stored one by one. The statement is the callable of a check, with the
+changes of a mutant already applied: claim and mutants take the same code path.
 """
 
 from abc import ABC, abstractmethod

@@ -1,0 +1,251 @@
+"""From selected claims to verdicts: schedule the units of work, store every result, fold, judge.
+
+Work goes in rounds. A round holds every missing unit of the claims themselves and, of each mutant, the next unit that is
+still needed: a mutant stops at the first unit that refutes it. Which units count therefore never depends on the number of
+workers or on their order.
+"""
+
+import functools
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+import numpy as np
+
+from proofs_check import registry
+from proofs_check.engine import Check, CheckOutcome, Mutant, MutantOutcome, Verdict, judge
+from proofs_check.evidence import Evidence, Json, dumps
+from proofs_check.ledger import Ledger
+from proofs_check.methods.base import Context, Tier
+from theory.claim import Claim
+
+VERSIONED = (
+    "numpy",
+    "scipy",
+    "numba",
+    "sympy",
+    "python-flint",
+    "cvxpy",
+    "clarabel",
+    "highspy",
+    "z3-solver",
+    "hypothesis",
+)
+"""Distributions that a result may depend on."""
+
+STATEMENT = ""
+"""Name of the variant that is the claim itself."""
+
+
+class CheckError(RuntimeError):
+    """A check failed to run (as opposed to finding something); the message is one line."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run of the verifier depends on besides the sources."""
+
+    tier: Tier = Tier.QUICK
+    seed: int = 0
+    jobs: int = 1
+    modules: tuple[str, ...] = ()
+    budget: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Name of one unit of work; enough to find and run it in another process."""
+
+    claim: str
+    check: str
+    variant: str
+    unit: str
+    index: int
+
+    @property
+    def label(self) -> str:
+        """Readable name."""
+        mutant = f" / {self.variant}" if self.variant else ""
+        return f"{self.claim} / {self.check}{mutant} / {self.unit}"
+
+
+@dataclass
+class Counts:
+    """How many units a run needed, and where they came from."""
+
+    computed: int = 0
+    reused: int = 0
+
+
+Progress = Callable[[Task, int, int], None]
+"""Called after each unit with the task, the units done and the units known to be needed."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a result may depend on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in VERSIONED}}
+
+
+def seed_of(root: int, claim: str, check: str, index: int) -> np.random.SeedSequence:
+    """Return the seed sequence of a unit: the same for a claim and its mutants, independent across units."""
+    digest = hashlib.sha256(f"{claim}\0{check}".encode()).digest()
+    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
+    return np.random.SeedSequence([root, *words], spawn_key=(index,))
+
+
+def run_task(task: Task, settings: Settings) -> tuple[Task, str | None, str]:
+    """Run one unit of work; return its result as JSON text, or None and a one-line error."""
+    loaded = registry.load(settings.modules)
+    check = loaded.check(task.claim, task.check)
+    mutant = _mutant(check, task.variant)
+    claim = loaded.catalogue[task.claim]
+    dropped = () if mutant is None else mutant.drop
+    context = Context(
+        settings.tier,
+        seed_of(settings.seed, task.claim, task.check, task.index),
+        tuple(assumption for assumption in claim.assumptions if assumption.key not in dropped),
+    )
+    try:
+        return task, dumps(check.method.run(check.statement_of(mutant), task.unit, context)), ""
+    except Exception as error:
+        message = " ".join(str(error).split())
+        return task, None, f"{task.label}: {type(error).__name__}: {message}"
+
+
+def _mutant(check: Check, variant: str) -> Mutant | None:
+    return next((mutant for mutant in check.mutants if mutant.name == variant), None)
+
+
+class Run:
+    """One run of the verifier over the checks of some claims."""
+
+    def __init__(self, claims: Sequence[Claim], settings: Settings, ledger: Ledger, progress: Progress | None) -> None:
+        self.claims = claims
+        self.settings = settings
+        self.ledger = ledger
+        self.progress = progress
+        self.counts = Counts()
+        self.sources = registry.source_digest(settings.modules)
+        self._versions = versions()
+        self._loaded = registry.load(settings.modules)
+        self._results: dict[Task, Json] = {}
+        self._deadline = None if settings.budget is None else time.monotonic() + settings.budget
+
+    def verdicts(self) -> list[Verdict]:
+        """Do the work and judge every claim.
+
+        Raises
+        ------
+        CheckError
+            If a unit failed to run; the results of the others are in the ledger.
+        """
+        while pending := self._recall(self._needed()):
+            total = len(self._results) + len(pending)
+            for task, payload, error in _map(self._within_budget(pending), self.settings):
+                if payload is None:
+                    raise CheckError(error)
+                self.ledger.put_unit(self._key(task), task.claim, task.label, payload)
+                self._results[task] = json.loads(payload)
+                self.counts.computed += 1
+                if self.progress is not None:
+                    self.progress(task, len(self._results), total)
+            if self._out_of_time():
+                break
+        return [self._judge(claim) for claim in self.claims]
+
+    def _checks(self, claim: Claim) -> list[Check]:
+        tiers = list(Tier)
+        reach = tiers.index(self.settings.tier)
+        return [check for check in self._loaded.checks[claim.id] if tiers.index(check.tier) <= reach]
+
+    def _tasks(self, check: Check, mutant: Mutant | None) -> list[Task]:
+        variant = STATEMENT if mutant is None else mutant.name
+        units = check.method.units(self.settings.tier)
+        return [Task(check.claim, check.name, variant, unit, index) for index, unit in enumerate(units)]
+
+    def _needed(self) -> list[Task]:
+        """Return the missing units of this round."""
+        needed: list[Task] = []
+        for claim in self.claims:
+            for check in self._checks(claim):
+                for mutant in check.variants:
+                    missing = self._missing(check, mutant)
+                    needed += missing if mutant is None else missing[:1]
+        return needed
+
+    def _missing(self, check: Check, mutant: Mutant | None) -> list[Task]:
+        tasks = self._tasks(check, mutant)
+        if mutant is not None and any(
+            task in self._results and check.method.settles(self._results[task]) for task in tasks
+        ):
+            return []
+        return [task for task in tasks if task not in self._results]
+
+    def _recall(self, tasks: list[Task]) -> list[Task]:
+        """Take what the ledger has; return the rest, or go on to the next round if nothing is left of this one."""
+        pending = []
+        for task in tasks:
+            payload = self.ledger.unit(self._key(task))
+            if payload is None:
+                pending.append(task)
+            else:
+                self._results[task] = json.loads(payload)
+                self.counts.reused += 1
+        return pending if pending or not tasks else self._recall(self._needed())
+
+    def _key(self, task: Task) -> str:
+        inputs = [task.claim, task.check, task.variant, task.unit, task.index]
+        settings = [self.settings.tier, self.settings.seed]
+        return hashlib.sha256(dumps([inputs, settings, self.sources, self._versions]).encode()).hexdigest()
+
+    def _out_of_time(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def _within_budget(self, tasks: list[Task]) -> Iterator[Task]:
+        for task in tasks:
+            if self._out_of_time():
+                return
+            yield task
+
+    def _judge(self, claim: Claim) -> Verdict:
+        outcomes: list[CheckOutcome] = []
+        missing = 0
+        for check in self._checks(claim):
+            missing += sum(len(self._missing(check, mutant)) for mutant in check.variants)
+            if not any(self._missing(check, mutant) for mutant in check.variants):
+                evidence = self._fold(check, None)
+                mutants = tuple(MutantOutcome.of(mutant, self._fold(check, mutant)) for mutant in check.mutants)
+                outcomes.append(CheckOutcome(check.name, evidence, mutants))
+        unfinished = f"{missing} units of work did not fit into the budget" if missing else ""
+        return judge(claim, outcomes, self.settings.tier, self.settings.seed, unfinished)
+
+    def _fold(self, check: Check, mutant: Mutant | None) -> Evidence:
+        """Fold the results of a variant, up to the first one that settles it if it is a mutant."""
+        results: dict[str, Json] = {}
+        for task in self._tasks(check, mutant):
+            results[task.unit] = self._results[task]
+            if mutant is not None and check.method.settles(self._results[task]):
+                break
+        evidence = check.method.fold(results)
+        variant = STATEMENT if mutant is None else mutant.name
+        settings = self.settings
+        self.ledger.put_evidence(
+            check.claim, check.name, variant, settings.tier, settings.seed, self.sources, evidence.to_json()
+        )
+        return evidence
+
+
+def _map(tasks: Iterable[Task], settings: Settings) -> Iterator[tuple[Task, str | None, str]]:
+    """Run the tasks, here or in worker processes, and yield the results as they come."""
+    run = functools.partial(run_task, settings=settings)
+    if settings.jobs == 1:
+        return map(run, tasks)
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=settings.jobs, return_as="generator_unordered", batch_size=1)
+    results: Iterator[tuple[Task, str | None, str]] = parallel(joblib.delayed(run)(task) for task in tasks)
+    return results

@@ -1,0 +1,1 @@
+"""The algorithms: exact planning, the algorithms of the papers, and the baselines they are compared with."""
