@@ -238,6 +238,8 @@ def _level_and_reason(claim: Claim, outcomes: Sequence[CheckOutcome], unfinished
     rejected = [mutant for mutant in survivors if mutant.control]
     if rejected:
         return Level.POWERLESS, f"the true statement {rejected[0].name} was not accepted: {rejected[0].summary}"
+    if refuting and claim.expected == Level.REFUTED and not any(m.control for o in outcomes for m in o.mutants):
+        return Level.POWERLESS, "no control: nothing shows that the check can accept a true statement"
     if refuting:
         return Level.REFUTED, refuting[0].summary
     if unfinished:

@@ -7,14 +7,13 @@ Before episode k = 1, ..., K a learner chooses a policy :math:`\pi_k` from what 
 a random number (the policies are) of which every term is computed *exactly*, by policy evaluation in the true model,
 never from sampled returns, and never clipped: a term below zero by more than rounding is an error, not noise.
 
-**Evaluation.** The Markov chain of the current policy is kept by next state, :math:`P^\pi_h[t, s] = p_h(t \mid s, \pi_h(s))`,
-so that the sum over t of :math:`V_h = r_h^\pi + \sum_t P^\pi_h[t, \cdot]\, V_{h+1}(t)` is one vectorised pass a term.
-A stage is evaluated again only if the policy has changed at that stage or at a later one; the regret of a policy that
-stays is its gap times the number of its episodes.
+**Evaluation.** A stage is evaluated again only if the policy has changed at that stage or at a later one. The regret of
+a policy that stays is its gap times the number of its episodes.
 
-**Layout.** A pair (s, a) is the row ``s * A + a``. Tables that are summed over the next state t are stored ``(., S, S * A)``,
-t first: the sum of each row keeps the order t = 0, 1, ..., S - 1 whether one row or all of them are computed, hence
-partial re-planning equals full re-planning bit for bit.
+**Layout.** The pair (s, a) is the row ``a * S + s`` of the kernels' tables: a maximum over actions then runs over all
+states at once. Tables that a learner sums over the next state t are stored ``(., S, S * A)``, t first: the sum of every
+row keeps the order t = 0, 1, ..., S - 1 whether one row or all of them are computed, hence partial re-planning equals
+full re-planning bit for bit.
 """
 
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mdps.jit import kernel
-from mdps.kernels import WordArray, cumulative, draw_cdf, uniform
+from mdps.kernels import WordArray, cumulative, uniform
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray, IntArray, entry, first_index
-from solvers.planning import backward_induction, policy_value
+from solvers.planning_kernels import dot
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,29 +70,13 @@ class RegretCurve:
 
 
 class World(NamedTuple):
-    """The true model, laid out for the kernels (see the module)."""
+    """The true model, laid out for the kernels (see the module); G is 1 (stationary) or H."""
 
     initial: FloatArray  # (S,)
-    initial_cdf: FloatArray  # (S,)
+    initial_cdf: FloatArray  # (1, 1, S)
     next_cdf: FloatArray  # (G, S * A, S)
-    arrivals: FloatArray  # (G, S, S * A): p(t | s, a) at [., t, s * A + a]
+    transitions: FloatArray  # (G * S * A * S,), rows one after the other
     rewards: FloatArray  # (H, S * A)
-
-
-class Chain(NamedTuple):
-    """The Markov chain of the current deterministic policy, and its values."""
-
-    policy: IntArray  # (H, S)
-    arrivals: FloatArray  # (H, S, S): p_h(t | s, pi_h(s)) at [h, t, s]
-    rewards: FloatArray  # (H, S)
-    values: FloatArray  # (H + 1, S)
-
-
-class Path(NamedTuple):
-    """One episode: states ``(H + 1,)`` and rows ``s * A + a`` ``(H,)``, int64."""
-
-    states: IntArray
-    rows: IntArray
 
 
 def record_points(episodes: int, n: int) -> IntArray:
@@ -141,100 +124,81 @@ def require_unit_rewards(mdp: FiniteHorizonMDP) -> None:
 def world(mdp: FiniteHorizonMDP) -> World:
     """Lay out a model for the kernels."""
     H, S, A = mdp.horizon, mdp.n_states, mdp.n_actions
-    rows = mdp.transitions.reshape(-1, S * A, S)
+    rows = np.ascontiguousarray(mdp.transitions.swapaxes(1, 2)).reshape(-1, S * A, S)
     return World(
         initial=mdp.initial.copy(),
-        initial_cdf=cumulative(mdp.initial),
+        initial_cdf=cumulative(mdp.initial)[None, None],
         next_cdf=cumulative(rows),
-        arrivals=np.ascontiguousarray(rows.transpose(0, 2, 1)),
-        rewards=np.array(np.broadcast_to(mdp.rewards.reshape(-1, S * A), (H, S * A))),
+        transitions=rows.reshape(rows.size),
+        rewards=by_row(np.broadcast_to(mdp.rewards, (H, S, A))),
     )
 
 
-def new_chain(n_stages: int, n_states: int) -> Chain:
-    """Allocate a chain; `follow_all` fills it."""
-    return Chain(
-        policy=np.zeros((n_stages, n_states), dtype=np.int64),
-        arrivals=np.zeros((n_stages, n_states, n_states)),
-        rewards=np.zeros((n_stages, n_states)),
-        values=np.zeros((n_stages + 1, n_states)),
-    )
+def by_row(table: FloatArray) -> FloatArray:
+    """Lay out ``(., S, A)`` as ``(., S * A)``, row ``a * S + s``; always a new array."""
+    return np.array(table.swapaxes(1, 2), order="C").reshape(table.shape[0], -1)
 
 
-def new_path(n_stages: int) -> Path:
-    """Allocate an episode; `play` fills it."""
-    return Path(np.zeros(n_stages + 1, dtype=np.int64), np.zeros(n_stages, dtype=np.int64))
-
-
-def optimal_start_value(mdp: FiniteHorizonMDP) -> float:
-    """Return J*, the value of an optimal policy from ``mdp.initial``."""
-    return policy_value(mdp, backward_induction(mdp).values)
+def by_pair(rows: FloatArray, n_states: int) -> FloatArray:
+    """Undo `by_row`."""
+    return rows.reshape(rows.shape[0], -1, n_states).swapaxes(1, 2)
 
 
 @kernel
-def play(world: World, policy: IntArray, state: WordArray, lane: int, path: Path) -> None:
-    """Play one episode of a deterministic policy ``(H, S)``: fill ``path``, advance the generator's lane."""
+def draw_row(cdf: FloatArray, g: int, row: int, u: float) -> int:
+    """Return the least i with ``u < cdf[g, row, i]``; the last value must be one (see `mdps.kernels.cumulative`)."""
+    n = cdf.shape[2]
+    if n <= 8:
+        for i in range(n - 1):
+            if u < cdf[g, row, i]:
+                return i
+        return n - 1
+    count = 0
+    for i in range(n):  # no branch to mispredict, and it vectorises
+        count += 1 if cdf[g, row, i] <= u else 0
+    return count
+
+
+@kernel
+def play(
+    initial_cdf: FloatArray,
+    next_cdf: FloatArray,
+    policy: IntArray,
+    state: WordArray,
+    lane: int,
+    states: IntArray,
+    rows: IntArray,
+) -> None:
+    """Play one episode of a deterministic policy ``(H, S)``: fill ``states (H + 1,)`` and ``rows (H,)``."""
     n_stages, n_states = policy.shape
-    n_actions = world.rewards.shape[1] // n_states
-    n_kernels = world.next_cdf.shape[0]
-    s = draw_cdf(world.initial_cdf, uniform(state, lane))
-    path.states[0] = s
+    n_kernels = next_cdf.shape[0]
+    s = draw_row(initial_cdf, 0, 0, uniform(state, lane))
+    states[0] = s
     for h in range(n_stages):
-        row = s * n_actions + policy[h, s]
-        path.rows[h] = row
-        s = draw_cdf(world.next_cdf[h if n_kernels > 1 else 0, row], uniform(state, lane))
-        path.states[h + 1] = s
+        rows[h] = policy[h, s] * n_states + s
+        s = draw_row(next_cdf, h if n_kernels > 1 else 0, rows[h], uniform(state, lane))
+        states[h + 1] = s
 
 
 @kernel
-def follow(world: World, chain: Chain, h: int, s: int, action: int) -> None:
-    """Let the chain take ``action`` in state ``s`` at stage ``h``; its values are stale until `evaluate_from`."""
-    n_states = chain.policy.shape[1]
-    row = s * (world.rewards.shape[1] // n_states) + action
-    source = world.arrivals[h if world.arrivals.shape[0] > 1 else 0]
-    chain.policy[h, s] = action
-    chain.rewards[h, s] = world.rewards[h, row]
-    for t in range(n_states):
-        chain.arrivals[h, t, s] = source[t, row]
+def evaluate_from(
+    transitions: FloatArray, rewards: FloatArray, initial: FloatArray, policy: IntArray, values: FloatArray, top: int
+) -> float:
+    """Evaluate ``policy (H, S)`` at stages ``top``, ..., 0 and return its value from the start.
 
-
-@kernel
-def follow_all(world: World, chain: Chain) -> None:
-    """Rebuild the chain of ``chain.policy``."""
-    for h in range(chain.policy.shape[0]):
-        for s in range(chain.policy.shape[1]):
-            follow(world, chain, h, s, chain.policy[h, s])
-
-
-@kernel
-def add_weighted(table: FloatArray, weights: FloatArray, first: int, last: int, total: FloatArray) -> None:
-    """Add ``sum_t weights[t] * table[t, i]`` to ``total[i]`` for ``first <= i < last``, term by term in the order of t."""
-    n = table.shape[0]
-    blocked = n - n % 4
-    for t in range(0, blocked, 4):  # four terms a pass: one load and one store of the total instead of four
-        w0, w1, w2, w3 = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
-        for i in range(first, last):
-            part = total[i] + w0 * table[t, i]
-            part = part + w1 * table[t + 1, i]
-            part = part + w2 * table[t + 2, i]
-            total[i] = part + w3 * table[t + 3, i]
-    for t in range(blocked, n):
-        w0 = weights[t]
-        for i in range(first, last):
-            total[i] = total[i] + w0 * table[t, i]
-
-
-@kernel
-def evaluate_from(world: World, chain: Chain, top: int) -> float:
-    """Evaluate the chain at stages ``top``, ..., 0 (later stages are current) and return its value from the start."""
-    n_states = chain.policy.shape[1]
+    ``values (H + 1, S)`` must be current after ``top`` and is filled up to it.
+    """
+    n_stages, n_states = policy.shape
+    n_rows = rewards.shape[1]
+    stationary = transitions.size == n_rows * n_states
+    flat_values = values.reshape(values.size)
     for h in range(top, -1, -1):
-        values = chain.values[h]
-        values[:] = 0.0
-        add_weighted(chain.arrivals[h], chain.values[h + 1], 0, n_states, values)
+        first = 0 if stationary else h * n_rows
         for s in range(n_states):
-            values[s] = chain.rewards[h, s] + values[s]
+            row = policy[h, s] * n_states + s
+            mean = dot(transitions, (first + row) * n_states, flat_values, (h + 1) * n_states, n_states)
+            values[h, s] = rewards[h, row] + mean
     start = 0.0
     for s in range(n_states):
-        start += world.initial[s] * chain.values[0, s]
+        start += initial[s] * values[0, s]
     return start

@@ -12,16 +12,16 @@ The rounding error of a product of n terms is thus at most ``n // 16 + 12`` unit
 :math:`\sum_t |p_t v_t|`.
 
 **Exact action elimination.** With one kernel p for all stages, the expected next value moves by
-:math:`p(\cdot \mid s, a)^\top (V_{h+1} - V_{h+2}) \le \max_t (V_{h+1} - V_{h+2})(t)` from a stage to the one before. The sum
-U of these maxima therefore bounds every action value from its last computed one, and an action whose bound stays below
-the value of another need not be read. The bound is inflated by what rows may miss of unit mass and by all rounding
-errors, so that the result is that of the full computation, bit for bit.
+:math:`p(\cdot \mid s, a)^\top (V_{h+1} - V_{h+2}) \le \max_t (V_{h+1} - V_{h+2})(t)` from a stage to the one before.
+The sum U of these maxima therefore bounds every action value from its last computed one, and an action whose bound
+stays below the value of another need not be read. The bound is inflated by what rows may miss of unit mass and by all
+rounding errors, so that the result is that of the full computation, bit for bit.
 """
 
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -34,7 +34,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @intrinsic
 def dot(typing_context: Any, rows: Any, i: Any, vector: Any, j: Any, n: Any) -> Any:
-    """Return ``rows[i : i + n] @ vector[j : j + n]`` for flat C-contiguous arrays, in the order of the module docstring.
+    """Return ``rows[i : i + n] @ vector[j : j + n]`` of flat C-contiguous arrays, in the module's order of summation.
 
     Written in LLVM's vector instructions because the order of summation is part of the result: the compiler must not
     choose it, and without being told it would not vectorise the sum at all.
@@ -218,9 +218,7 @@ def action_values(transitions: FloatArray, rewards: FloatArray, values: FloatArr
 
 
 @kernel
-def evaluate_deterministic(
-    transitions: FloatArray, rewards: FloatArray, policy: IntArray, values: FloatArray
-) -> None:
+def evaluate_deterministic(transitions: FloatArray, rewards: FloatArray, policy: IntArray, values: FloatArray) -> None:
     """Fill ``values (H + 1, S)`` with the values of ``policy (H or 1, S)``."""
     n_stages = values.shape[0] - 1
     n_states = values.shape[1]
@@ -238,9 +236,7 @@ def evaluate_deterministic(
 
 
 @kernel
-def evaluate_stochastic(
-    transitions: FloatArray, rewards: FloatArray, policy: FloatArray, values: FloatArray
-) -> None:
+def evaluate_stochastic(transitions: FloatArray, rewards: FloatArray, policy: FloatArray, values: FloatArray) -> None:
     """Fill ``values (H + 1, S)`` with the values of ``policy (H or 1, S, A)``."""
     n_stages = values.shape[0] - 1
     n_states = values.shape[1]

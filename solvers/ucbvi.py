@@ -205,25 +205,27 @@ class Bonus(NamedTuple):
     monotone: bool
 
 
-class Counts(NamedTuple):
-    """What a learner has seen. G is 1 if the stages are pooled, else H."""
+class Memory(NamedTuple):
+    """What a learner has seen and planned. G is 1 if the stages are pooled, else H; a row is ``a * S + s``."""
 
-    moves: FloatArray  # (G, S, S * A): visits to (s, a) that went on to t, at [., t, s * A + a]
+    moves: FloatArray  # (G, S, S * A): visits to a row that went on to t, at [., t, row]; float32 where that is exact
     visits: FloatArray  # (G, S * A)
     inverse: FloatArray  # (G, S * A): 1 / n, and 0 for n = 0
-    root: FloatArray  # (G, S * A): 1 / sqrt(n), and 0 for n = 0
+    known: FloatArray  # (H, S * A): the part of Q that does not depend on the next values
+    below: IntArray  # (H,): number of visited rows whose known part is below the ceiling
     arrivals: FloatArray  # (H + 1, S): N'
     weights: FloatArray  # (H + 1, S): min{numerator / N', largest}
-
-
-class Plan(NamedTuple):
-    """The optimistic plan and its scratch."""
-
     q: FloatArray  # (H, S * A)
     values: FloatArray  # (H + 1, S)
-    means: FloatArray  # (S * A,)
-    widths: FloatArray  # (S * A,)
-    sums: FloatArray  # (S * A,)
+    policy: IntArray  # (H, S)
+    truth: FloatArray  # (H + 1, S): true values of the policy
+    states: IntArray  # (H + 1,): of the last episode
+    rows: IntArray  # (H,): of the last episode
+    means: FloatArray  # (S * A,), scratch
+    widths: FloatArray  # (S * A,), scratch
+    sums: FloatArray  # (S * A,), scratch
+    best: FloatArray  # (S,), scratch
+    actions: IntArray  # (S,), scratch
 
 
 def run_ucbvi(

@@ -74,3 +74,11 @@ PUTERMAN_1994 = Paper(
     "Wiley",
     doi="10.1002/9780470316887",
 )
+SINGH_1994 = Paper(
+    "singh_1994",
+    "An Upper Bound on the Loss from Approximate Optimal-Value Functions",
+    ("Singh", "Yee"),
+    1994,
+    "Machine Learning",
+    doi="10.1007/BF00993308",
+)

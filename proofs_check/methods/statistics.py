@@ -1,7 +1,7 @@
 r"""Statistics shared by the sampled methods: proportions, bounded means, bootstrap intervals, families of statements.
 
-*Proportions.* With :math:`v` violations in :math:`n` independent runs, the one-sided limits of Clopper and Pearson (1934)
-solve
+*Proportions.* With :math:`v` violations in :math:`n` independent runs, the one-sided limits of Clopper and Pearson
+(1934) solve
 
 .. math:: P(\mathrm{Bin}(n, u) \le v) = \alpha, \qquad P(\mathrm{Bin}(n, l) \ge v) = \alpha .
 
@@ -9,20 +9,20 @@ They hold for a number of runs that was fixed in advance. When the runs may stop
 
 .. math:: M_n(p) = \frac{B(a + v, b + n - v)}{B(a, b)\, p^v (1 - p)^{n - v}}
 
-is used instead: by Ville's inequality :math:`P(\exists n: M_n(p) \ge 1/\alpha) \le \alpha` at the true :math:`p`, so the
-set :math:`\{p : M_n(p) < 1/\alpha\}` covers it at all times together (Robbins, 1970).
+is used instead: by Ville's inequality :math:`P(\exists n: M_n(p) \ge 1/\alpha) \le \alpha` at the true :math:`p`, so
+the set :math:`\{p : M_n(p) < 1/\alpha\}` covers it at all times together (Robbins, 1970).
 
 *Bounded means.* For :math:`x_t \in [0, 1]` with conditional mean at least :math:`m`, the wealth
-:math:`\prod_t (1 - \lambda_t (x_t - m))` of a gambler who bets :math:`\lambda_t \in [0, 1/(1-m))` on what was seen before
-is a supermartingale; the means at which it ever reached :math:`1/\alpha` are excluded (Waudby-Smith and Ramdas, 2024,
-"Estimating means of bounded random variables by betting", with their predictable plug-in bets). The closed-form
-empirical-Bernstein sequence of the same paper is there for comparison.
+:math:`\prod_t (1 - \lambda_t (x_t - m))` of a gambler whose bets :math:`\lambda_t \in [0, 1/(1-m))` depend on what was
+seen before is a supermartingale; the means at which it ever reached :math:`1/\alpha` are excluded (Waudby-Smith and
+Ramdas, 2024, "Estimating means of bounded random variables by betting", with their predictable plug-in bets). The
+closed-form empirical-Bernstein sequence of the same paper is there for comparison.
 
 *Bootstrap.* Bias-corrected and accelerated limits (Efron, 1987), with the acceleration from empirical influence values.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,35 +78,34 @@ def runs_needed(proportion: float, alpha: float, violations: int = 0) -> int:
 
     That is, the upper Clopper-Pearson limit is at most ``proportion``: 459 runs without a violation for 0.01 at 99 %.
     """
+    return _first_certifying(proportion, alpha, lambda runs: violations, violations + 1)
+
+
+def runs_needed_at_rate(proportion: float, alpha: float, rate: float) -> int | None:
+    """Return about how many runs would certify ``proportion`` if violations went on at ``rate``; None if none would."""
+    if rate >= proportion:
+        return None
+    return _first_certifying(proportion, alpha, lambda runs: math.ceil(rate * runs), 1)
+
+
+def _first_certifying(proportion: float, alpha: float, violations: Callable[[int], int], start: int) -> int:
+    """Double, then bisect, to a number of runs at which the upper limit is at most ``proportion``."""
     from scipy.special import bdtr
 
     require_level("proportion", proportion)
     require_level("alpha", alpha)
 
     def certifies(runs: int) -> bool:
-        return bool(bdtr(violations, runs, proportion) <= alpha)
+        return bool(bdtr(violations(runs), runs, proportion) <= alpha)
 
-    high = violations + 1
+    high = start
     while not certifies(high):
         high *= 2
-    low = max(high // 2, violations)
+    low = max(high // 2, start - 1)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if certifies(middle) else (middle, high)
     return high
-
-
-def runs_needed_at_rate(proportion: float, alpha: float, rate: float) -> int | None:
-    """Return how many runs would certify ``proportion`` if violations went on at ``rate``; None if they never would."""
-    if rate >= proportion:
-        return None
-    violations = 0
-    while True:
-        runs = runs_needed(proportion, alpha, violations)
-        expected = math.ceil(rate * runs)
-        if expected <= violations:
-            return runs
-        violations = expected
 
 
 def proportion_sequence(
@@ -134,7 +133,7 @@ def proportion_sequence(
     return _boundary(excluded, 0.0, centre), _boundary(excluded, 1.0, centre)
 
 
-def _boundary(excluded: "Excluded", outside: float, inside: float) -> float:
+def _boundary(excluded: Callable[[float], bool], outside: float, inside: float) -> float:
     """Return the excluded end of the last bracket between an end and the centre, or the end if it is not excluded."""
     if not excluded(outside):
         return outside
@@ -177,7 +176,7 @@ def log_wealth(values: FloatArray, bets: FloatArray, mean: float) -> FloatArray:
 def mean_sequence(
     values: FloatArray, alpha: float, low: float, high: float, horizon: int | None = None
 ) -> tuple[float, float]:
-    """Return confidence limits of the mean of bounded observations, each one-sided at level ``alpha``, valid at any time.
+    """Return limits of the mean of bounded observations, each one-sided at level ``alpha`` and valid at any time.
 
     Parameters
     ----------
@@ -306,7 +305,7 @@ def family_wise(confidences: Mapping[str, Confidence]) -> FamilyWise:
 
     alpha = min(1.0, math.fsum(confidence.alpha for confidence in confidences.values()))
     counted = {name: c for name, c in confidences.items() if c.violations is not None and 0.0 < c.claimed < 1.0}
-    adjusted = holm({name: float(bdtr(c.violations, c.runs, c.claimed)) for name, c in counted.items()})
+    adjusted = holm({name: float(bdtr(c.violations or 0, c.runs, c.claimed)) for name, c in counted.items()})
     count = len(confidences)
     if not count:
         sentence = "No statement was sampled."
@@ -323,7 +322,7 @@ def family_wise(confidences: Mapping[str, Confidence]) -> FamilyWise:
 def seed_record(seed: np.random.SeedSequence) -> Json:
     """Return a seed sequence as JSON."""
     entropy = seed.entropy
-    words = [int(word) for word in entropy] if isinstance(entropy, list | tuple | np.ndarray) else int(entropy or 0)
+    words = entropy if entropy is None or isinstance(entropy, int) else [int(word) for word in entropy]
     return {"entropy": words, "spawn_key": [int(key) for key in seed.spawn_key]}
 
 

@@ -1,0 +1,292 @@
+"""Hypothesis strategies for models, policies, laws and values.
+
+A model is drawn as a list of states, a state as a list of actions, an action as a list of integer weights on next
+states with a reward; all sizes are those of the lists. Hence Hypothesis can delete a state, an action or a next
+state by deleting one element, and a counter-example shrinks to the smallest model that shows it, down to one state,
+one action, one stage. Shorter lists than the model needs are repeated cyclically, so that no draw is rejected.
+Probabilities are small integer weights divided by their sum: deterministic rows, ties and zero masses, the edge
+cases of theorems, are frequent.
+
+The strategies of exact models (`rational_mdps`, `rational_discounted_mdps`) draw the same models as those of
+float64 models (`finite_horizon_mdps`, `discounted_mdps`), which are the former rounded.
+
+Example
+-------
+>>> from hypothesis import given, strategies as st
+>>> from mdps.strategies import finite_horizon_mdps, policies
+>>> @given(st.data(), finite_horizon_mdps(max_states=3))
+... def test_my_theorem(data, mdp):
+...     policy = data.draw(policies(mdp))
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from mdps.errors import InvalidModelError
+from mdps.rational import RationalDiscountedMDP, RationalMDP
+from mdps.tabular import DiscountedMDP, FiniteHorizonMDP, RewardLaw
+from mdps.validation import FloatArray, IntArray
+
+AnyMDP: TypeAlias = FiniteHorizonMDP | DiscountedMDP | RationalMDP | RationalDiscountedMDP
+Element = TypeVar("Element")
+
+_Action: TypeAlias = tuple[list[tuple[int, int]], Fraction]
+_State: TypeAlias = list[_Action]
+
+MAX_WEIGHT = 4
+"""Largest integer weight of one draw of a next state; weights of the same state add up."""
+
+GRID = 4
+"""Rewards are multiples of 1 / GRID."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bounds of the sizes of a model that a strategy draws."""
+
+    min_states: int = 1
+    max_states: int = 4
+    min_actions: int = 1
+    max_actions: int = 3
+    max_horizon: int = 4
+
+    def __post_init__(self) -> None:
+        """Raise unless the bounds are in order."""
+        for name, low, high in (
+            ("states", self.min_states, self.max_states),
+            ("actions", self.min_actions, self.max_actions),
+            ("horizon", 1, self.max_horizon),
+        ):
+            if not 1 <= low <= high:
+                raise InvalidModelError(f"bounds of {name} are {low} and {high}, not 1 <= min <= max")
+
+
+# Models
+
+
+def rational_mdps(
+    *,
+    min_states: int = 1,
+    max_states: int = 4,
+    min_actions: int = 1,
+    max_actions: int = 3,
+    max_horizon: int = 4,
+    stationary: bool | None = None,
+    unit_rewards: bool = True,
+) -> SearchStrategy[RationalMDP]:
+    """Exact episodic models.
+
+    Parameters
+    ----------
+    min_states, max_states, min_actions, max_actions, max_horizon
+        Bounds of S, A and H.
+    stationary
+        Whether one kernel and one reward serve all stages; None draws both kinds.
+    unit_rewards
+        Whether mean rewards lie in [0, 1]; else they lie in [-2, 2].
+    """
+    sizes = Sizes(min_states, max_states, min_actions, max_actions, max_horizon)
+    max_stages = 1 if stationary else max_horizon
+    stages = st.lists(_state_lists(sizes, unit_rewards), min_size=1, max_size=max_stages)
+    return st.builds(
+        _episodic, stages, st.integers(1, max_horizon), _weighted_targets(max_states), st.just(stationary is False)
+    )
+
+
+def finite_horizon_mdps(
+    *,
+    min_states: int = 1,
+    max_states: int = 4,
+    min_actions: int = 1,
+    max_actions: int = 3,
+    max_horizon: int = 4,
+    stationary: bool | None = None,
+    unit_rewards: bool = True,
+    laws: SearchStrategy[RewardLaw] | None = None,
+) -> SearchStrategy[FiniteHorizonMDP]:
+    """Episodic models (see `rational_mdps`).
+
+    Parameters
+    ----------
+    laws
+        Strategy of the reward law; all rewards are deterministic if omitted.
+    """
+    exact = rational_mdps(
+        min_states=min_states,
+        max_states=max_states,
+        min_actions=min_actions,
+        max_actions=max_actions,
+        max_horizon=max_horizon,
+        stationary=stationary,
+        unit_rewards=unit_rewards,
+    )
+    return st.builds(_with_law, exact.map(RationalMDP.to_float), _deterministic() if laws is None else laws)
+
+
+def rational_discounted_mdps(
+    *,
+    min_states: int = 1,
+    max_states: int = 4,
+    min_actions: int = 1,
+    max_actions: int = 3,
+    max_discount: Fraction = Fraction(19, 20),
+    unit_rewards: bool = True,
+) -> SearchStrategy[RationalDiscountedMDP]:
+    """Exact discounted models, with a discount among the multiples of 1/20 up to ``max_discount``."""
+    sizes = Sizes(min_states, max_states, min_actions, max_actions)
+    discounts = st.integers(0, int(20 * max_discount)).map(lambda k: Fraction(k, 20))
+    return st.builds(_discounted, _state_lists(sizes, unit_rewards), discounts, _weighted_targets(max_states))
+
+
+def discounted_mdps(
+    *,
+    min_states: int = 1,
+    max_states: int = 4,
+    min_actions: int = 1,
+    max_actions: int = 3,
+    max_discount: Fraction = Fraction(19, 20),
+    unit_rewards: bool = True,
+) -> SearchStrategy[DiscountedMDP]:
+    """Discounted models (see `rational_discounted_mdps`)."""
+    return rational_discounted_mdps(
+        min_states=min_states,
+        max_states=max_states,
+        min_actions=min_actions,
+        max_actions=max_actions,
+        max_discount=max_discount,
+        unit_rewards=unit_rewards,
+    ).map(RationalDiscountedMDP.to_float)
+
+
+def reward_laws() -> SearchStrategy[RewardLaw]:
+    """Reward laws: deterministic (the simpler one) or Bernoulli."""
+    laws: tuple[RewardLaw, ...] = ("deterministic", "bernoulli")
+    return st.sampled_from(laws)
+
+
+# Policies
+
+
+def deterministic_policies(mdp: AnyMDP) -> SearchStrategy[IntArray]:
+    """Deterministic policies: actions ``(H, S)`` of an episodic model, ``(S,)`` of a discounted one."""
+    shape = _policy_shape(mdp)
+    size = int(np.prod(shape))
+    actions = st.lists(st.integers(0, mdp.n_actions - 1), min_size=size, max_size=size)
+    return actions.map(lambda flat: np.array(flat, dtype=np.int64).reshape(shape))
+
+
+def stochastic_policies(mdp: AnyMDP) -> SearchStrategy[FloatArray]:
+    """Stochastic policies: laws ``(H, S, A)`` of an episodic model, ``(S, A)`` of a discounted one."""
+    shape = _policy_shape(mdp)
+    size = int(np.prod(shape))
+    laws = st.lists(distributions(mdp.n_actions), min_size=size, max_size=size)
+    return laws.map(lambda rows: np.array(rows).reshape(*shape, mdp.n_actions))
+
+
+def policies(mdp: AnyMDP) -> SearchStrategy[IntArray | FloatArray]:
+    """Deterministic or stochastic policies."""
+    return st.one_of(deterministic_policies(mdp), stochastic_policies(mdp))
+
+
+def rational_policies(mdp: AnyMDP) -> SearchStrategy[tuple[tuple[Fraction, ...], ...]]:
+    """Exact stationary stochastic policies, ``[s][a]``."""
+    law = rational_distributions(mdp.n_actions)
+    return st.lists(law, min_size=mdp.n_states, max_size=mdp.n_states).map(tuple)
+
+
+# Laws and values
+
+
+def rational_distributions(size: int | None = None, max_size: int = 6) -> SearchStrategy[tuple[Fraction, ...]]:
+    """Exact laws on ``size`` points, or on up to ``max_size`` points; the simplest one is the point mass on 0."""
+    if size is not None:
+        return _weighted_targets(size).map(lambda pairs: _law(pairs, size))
+    weights = st.lists(st.integers(0, MAX_WEIGHT), min_size=1, max_size=max_size)
+    return weights.map(lambda row: _law(list(enumerate(row)), len(row)))
+
+
+def distributions(size: int | None = None, max_size: int = 6) -> SearchStrategy[FloatArray]:
+    """Laws on ``size`` points, or on up to ``max_size`` points, as float64 arrays."""
+    return rational_distributions(size, max_size).map(lambda law: np.array([float(mass) for mass in law]))
+
+
+def value_vectors(size: int, low: float = 0.0, high: float = 1.0) -> SearchStrategy[FloatArray]:
+    """Vectors ``(size,)`` of numbers in ``[low, high]``, any float64 but subnormal ones."""
+    numbers = st.floats(low, high, allow_subnormal=False)
+    return st.lists(numbers, min_size=size, max_size=size).map(np.array)
+
+
+def rational_values(size: int, low: int = 0, high: int = 1) -> SearchStrategy[tuple[Fraction, ...]]:
+    """Vectors of ``size`` multiples of 1/8 in ``[low, high]``."""
+    numbers = st.integers(8 * low, 8 * high).map(lambda k: Fraction(k, 8))
+    return st.lists(numbers, min_size=size, max_size=size).map(tuple)
+
+
+# How the drawn lists become models
+
+
+def _weighted_targets(n: int) -> SearchStrategy[list[tuple[int, int]]]:
+    """Draw pairs (next state, weight); the empty list stands for the point mass on state 0."""
+    return st.lists(st.tuples(st.integers(0, n - 1), st.integers(1, MAX_WEIGHT)), max_size=3)
+
+
+def _state_lists(sizes: Sizes, unit_rewards: bool) -> SearchStrategy[list[_State]]:
+    low, high = (0, GRID) if unit_rewards else (-2 * GRID, 2 * GRID)
+    rewards = st.integers(low, high).map(lambda k: Fraction(k, GRID))
+    actions = st.tuples(_weighted_targets(sizes.max_states), rewards)
+    states = st.lists(actions, min_size=sizes.min_actions, max_size=sizes.max_actions)
+    return st.lists(states, min_size=sizes.min_states, max_size=sizes.max_states)
+
+
+def _law(pairs: Sequence[tuple[int, int]], n: int) -> tuple[Fraction, ...]:
+    weights = [0] * n
+    for target, weight in pairs:
+        weights[target % n] += weight
+    total = sum(weights)
+    return tuple(Fraction(w, total) if total else Fraction(int(t == 0)) for t, w in enumerate(weights))
+
+
+def _cycle(items: Sequence[Element], n: int) -> list[Element]:
+    """Return the first ``n`` of the items repeated for ever."""
+    return [items[i % len(items)] for i in range(n)]
+
+
+def _square(states: list[_State], n_states: int, n_actions: int) -> list[_State]:
+    return [_cycle(actions, n_actions) for actions in _cycle(states, n_states)]
+
+
+def _episodic(stages: list[list[_State]], horizon: int, initial: list[tuple[int, int]], staged: bool) -> RationalMDP:
+    n_states, n_actions = len(stages[0]), len(stages[0][0])
+    used = _cycle(stages, horizon) if staged or len(stages) > 1 else stages
+    models = [_square(states, n_states, n_actions) for states in used]
+    transitions = [[[_law(pairs, n_states) for pairs, _ in actions] for actions in states] for states in models]
+    rewards = [[[reward for _, reward in actions] for actions in states] for states in models]
+    return RationalMDP(transitions, rewards, horizon, _law(initial, n_states))
+
+
+def _discounted(states: list[_State], discount: Fraction, initial: list[tuple[int, int]]) -> RationalDiscountedMDP:
+    model = _episodic([states], 1, initial, staged=False)
+    return RationalDiscountedMDP(model.transitions[0], model.rewards[0], discount, model.initial)
+
+
+def _deterministic() -> SearchStrategy[RewardLaw]:
+    law: RewardLaw = "deterministic"
+    return st.just(law)
+
+
+def _with_law(mdp: FiniteHorizonMDP, law: RewardLaw) -> FiniteHorizonMDP:
+    if law == mdp.reward_law:
+        return mdp
+    return FiniteHorizonMDP(mdp.transitions, mdp.rewards, mdp.horizon, mdp.initial, law)
+
+
+def _policy_shape(mdp: AnyMDP) -> tuple[int, ...]:
+    if isinstance(mdp, FiniteHorizonMDP | RationalMDP):
+        return mdp.horizon, mdp.n_states
+    return (mdp.n_states,)
