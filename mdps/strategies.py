@@ -115,7 +115,7 @@ def finite_horizon_mdps(
     Parameters
     ----------
     laws
-        Strategy of the reward law; all rewards are deterministic if omitted.
+        Strategy of the reward law (Bernoulli needs ``unit_rewards``); deterministic rewards if omitted.
     """
     exact = rational_mdps(
         min_states=min_states,

@@ -42,6 +42,10 @@ MAX_POWER_BITS = 20_000
 """Size of the largest power that is formed exactly; larger ones become balls."""
 
 
+MAX_SQUARED = 400
+"""Operations of the largest expression from which a root is removed."""
+
+
 class UndefinedValueError(ArithmeticError):
     """An expression has no real value at a point."""
 
@@ -151,7 +155,11 @@ def domain_of(symbols: Iterable[sp.Symbol], where: Iterable[Any] = ()) -> Domain
     relations = tuple(where)
     if any(relation in (sp.false, False) for relation in relations):
         raise DomainError("the domain is empty: one of its relations is false")
-    everything = set(symbols).union(*(sp.sympify(relation).free_symbols for relation in relations))
+    everything: set[sp.Symbol] = set(symbols).union(*(sp.sympify(relation).free_symbols for relation in relations))
+    names = sorted(symbol.name for symbol in everything)
+    for name, following in itertools.pairwise(names):
+        if name == following:
+            raise DomainError(f"two symbols are called {name}: take them from theory.symbols")
     ranges = {symbol: declared_range(symbol) for symbol in sorted(everything, key=lambda symbol: symbol.name)}
     before: dict[sp.Symbol, set[sp.Symbol]] = {symbol: set() for symbol in ranges}
     kept: list[sp.Basic] = []
@@ -176,10 +184,11 @@ def _tighten(ranges: dict[sp.Symbol, Range], before: dict[sp.Symbol, set[sp.Symb
         old = getattr(ranges[symbol], side)
         if symbol in _ancestors(before, bound.free_symbols) or (old is not None and old.free_symbols):
             continue
-        tighter = old is None or ((bound - old) if side == "low" else (old - bound)).is_positive
-        if not bound.free_symbols and not tighter:
-            return [relation]
         opened = getattr(ranges[symbol], f"{side}_open")
+        if old is not None and not bound.free_symbols:
+            slack = (bound - old) if side == "low" else (old - bound)
+            if slack.is_negative or (slack.is_zero and (opened or not strict)):
+                return []
         before[symbol] |= set(bound.free_symbols)
         ranges[symbol] = replace(ranges[symbol], **{side: bound, f"{side}_open": strict})
         if old is None or not bound.free_symbols:
@@ -204,17 +213,25 @@ def _ancestors(before: Mapping[sp.Symbol, set[sp.Symbol]], symbols: Iterable[sp.
     return seen
 
 
-def points(domain: Domain, count: int, seed: int) -> Iterator[Point]:
-    """Yield up to ``count`` rational points of a domain: simple values, values near the ends, and random fractions."""
-    rng = random.Random(seed)
+def points(domain: Domain, count: int, seed: int, special: Iterable[Any] = ()) -> Iterator[Point]:
+    """Yield up to ``count`` rational points of a domain: ends, simple values, random fractions.
+
+    ``special`` values (fmpq) are tried for every symbol too.
+    """
     if not domain.ranges:
         yield {}
         return
+    rng = random.Random(seed)
+    favoured = sorted(special)
+    fixed: list[Any] = ["low", "high", "middle", *favoured]
     found = 0
-    for _ in range(40 * count):
+    for attempt in range(40 * count):
         point: Point = {}
         for symbol, interval in domain.ranges.items():
-            value = _draw(interval, point, rng)
+            wish = fixed[attempt] if attempt < len(fixed) else None
+            if wish is None and favoured and rng.random() < 0.2:
+                wish = rng.choice(favoured)
+            value = _draw(interval, point, rng, wish)
             if value is None:
                 break
             point[symbol] = value
@@ -225,28 +242,35 @@ def points(domain: Domain, count: int, seed: int) -> Iterator[Point]:
                 return
 
 
-def _draw(interval: Range, point: Point, rng: random.Random) -> Any:
+def _ends(interval: Range, point: Point) -> list[Any]:
+    """Return the bounds of a range at a point as rationals, or None where there are none."""
     ends: list[Any] = []
     for bound in (interval.low, interval.high):
-        try:
-            value = None if bound is None else evaluate(bound, point)
-        except UndefinedValueError:
-            return None
+        value = None if bound is None else evaluate(bound, point)
         if isinstance(value, arb):
-            value = fmpq(int(value.mid() * 2**40), 2**40) if value.is_finite() else None
+            if not abs(value) < 2**40:
+                raise UndefinedValueError(f"{bound} is out of reach")
+            value = fmpq(int((value.mid() * 2**40).floor().unique_fmpz()), 2**40)
         ends.append(value)
-    low, high = ends
+    return ends
+
+
+def _draw(interval: Range, point: Point, rng: random.Random, wish: Any) -> Any:
+    """Draw a value of a symbol, given those of earlier symbols; ``wish`` is a value or the name of one."""
+    try:
+        low, high = _ends(interval, point)
+    except UndefinedValueError:
+        return None
+    if isinstance(wish, fmpq):
+        return wish
     if interval.integer:
         start = int(low.ceil()) if low is not None else -12 if high is None else int(high.floor()) - 12
         stop = start + 12 if high is None else min(int(high.floor()), start + 24)
-        return fmpq(rng.randint(start, stop)) if start <= stop else None
-    kind = rng.random()
+        if start > stop:
+            return None
+        return fmpq({"low": start, "high": stop}.get(wish, rng.randint(start, stop)))
     scale = fmpq(rng.choice((1, 1, 1, 1, 10, 1000)))
-    part = (
-        fmpq(rng.randint(1, 99), 100) if kind < 0.5 else fmpq(rng.choice((0, 1, 1, 2, 2, 3)), rng.choice((1, 2, 3, 4)))
-    )
-    if kind > 0.9:
-        part = fmpq(1, rng.choice((10**3, 10**6, 10**9)))
+    part = {"low": fmpq(0), "high": fmpq(1), "middle": fmpq(1, 2)}.get(wish) or _part(rng, wish == "low")
     if low is not None and high is not None:
         return low + (high - low) * (part if part <= 1 else 1 / part)
     if low is not None:
@@ -254,6 +278,24 @@ def _draw(interval: Range, point: Point, rng: random.Random) -> Any:
     if high is not None:
         return high - part * scale
     return part * scale * rng.choice((1, -1))
+
+
+def _part(rng: random.Random, zero: bool) -> Any:
+    kind = rng.random()
+    if zero:
+        return fmpq(0)
+    if kind > 0.9:
+        return fmpq(1, rng.choice((10**3, 10**6, 10**9)))
+    if kind > 0.5:
+        return fmpq(rng.choice((0, 1, 1, 2, 2, 3)), rng.choice((1, 2, 3, 4)))
+    return fmpq(rng.randint(1, 99), 100)
+
+
+def special_values(*expressions: sp.Basic) -> set[Any]:
+    """Return the rational numbers in conditions of expressions, at which pieces begin and end."""
+    conditions = set().union(*(expr.atoms(sp.Rel) for expr in expressions))
+    numbers = set().union(*(condition.atoms(sp.Rational) for condition in conditions))
+    return {fmpq(int(number.p), int(number.q)) for number in numbers}
 
 
 # ----------------------------------------------------------------------------------------------------------- values
@@ -643,6 +685,10 @@ def prove_sign(expr: sp.Expr, domain: Domain, *, strict: bool = False) -> str | 
         return "coefficients"
     if _by_roots(expr, domain, strict):
         return "roots"
+    if _by_factors(expr, domain, strict):
+        return "factors"
+    if _by_squaring(expr, domain, strict):
+        return "squaring"
     return None
 
 
@@ -774,6 +820,45 @@ def _by_roots(expr: sp.Expr, domain: Domain, strict: bool) -> bool:
     return not strict or not _roots_inside(polynomial, low, high, open_ends=(interval.low_open, interval.high_open))
 
 
+def _by_factors(expr: sp.Expr, domain: Domain, strict: bool) -> bool:
+    """Drop even powers of factors and multiply the signs of the others."""
+    content, factors = sp.factor(expr).as_coeff_mul()
+    parts = [factor.as_base_exp() for factor in factors]
+    if not content.is_Rational or content == 0 or (len(parts) == 1 and not parts[0][1].is_even):
+        return False
+    negative = bool(content < 0)
+    for base, power in parts:
+        if power.is_even and power.is_number:
+            if strict and not nonzero(base, domain):
+                return False
+        elif not prove_sign(base**power, domain, strict=strict):
+            if not prove_sign(-(base**power), domain, strict=strict):
+                return False
+            negative = not negative
+    return not negative
+
+
+def _by_squaring(expr: sp.Expr, domain: Domain, strict: bool) -> bool:
+    """Remove one square root g: p + q g >= 0 follows from p >= 0 and p^2 >= q^2 g^2, or q >= 0 and q^2 g^2 >= p^2."""
+    roots = {power.base for power in expr.atoms(sp.Pow) if power.exp.is_Rational and power.exp.q == 2}
+    for base in sorted(roots, key=str):
+        root = sp.Symbol("g_root", positive=True)
+        top, bottom = sp.fraction(sp.together(expr.subs(sp.sqrt(base), root)))
+        if not top.is_polynomial(root) or not prove_sign(bottom.subs(root, sp.sqrt(base)), domain, strict=True):
+            continue
+        even, odd = sp.S.Zero, sp.S.Zero
+        for (power,), coefficient in sp.Poly(sp.expand(top), root).terms():
+            half = coefficient * base ** (power // 2)
+            even, odd = (even, odd + half) if power % 2 else (even + half, odd)
+        gap = sp.expand(even**2 - odd**2 * base)
+        if gap.count_ops() > MAX_SQUARED:
+            continue
+        for leading, excess in ((even, gap), (odd, -gap)):
+            if prove_sign(excess, domain, strict=strict) and prove_sign(leading, domain):
+                return True
+    return False
+
+
 def _inner_point(low: Any, high: Any) -> Any:
     if low is not None and high is not None:
         return (low + high) / 2
@@ -812,6 +897,21 @@ def _roots_inside(polynomial: Any, low: Any, high: Any, *, open_ends: tuple[bool
 def undefined_part(expr: sp.Expr, domain: Domain) -> str | None:
     """Return a part of the expression that is not shown to be defined on the whole domain, or None if all is."""
     return next(_gaps(expr, domain), None)
+
+
+def resolved(expr: sp.Expr, domain: Domain) -> sp.Expr:
+    """Return the expression without the pieces whose conditions hold nowhere on the domain."""
+
+    def holds(condition: Any) -> Any:
+        if isinstance(condition, sp.Eq) and nonzero(condition.lhs - condition.rhs, domain):
+            return sp.false
+        if isinstance(condition, sp.Ne) and nonzero(condition.lhs - condition.rhs, domain):
+            return sp.true
+        return condition
+
+    pieces = expr.atoms(sp.Piecewise)
+    values = {piece: sp.Piecewise(*((value, holds(test)) for value, test in piece.args)) for piece in pieces}
+    return expr.xreplace(values)
 
 
 def _gaps(expr: sp.Basic, domain: Domain) -> Iterator[str]:

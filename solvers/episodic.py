@@ -166,18 +166,18 @@ def play(
     policy: IntArray,
     state: WordArray,
     lane: int,
-    states: IntArray,
-    rows: IntArray,
+    path: IntArray,
 ) -> None:
-    """Play one episode of a deterministic policy ``(H, S)``: fill ``states (H + 1,)`` and ``rows (H,)``."""
+    """Play one episode of a deterministic policy ``(H, S)``: fill ``path (2, H + 1)``, its states and its rows."""
     n_stages, n_states = policy.shape
     n_kernels = next_cdf.shape[0]
     s = draw_row(initial_cdf, 0, 0, uniform(state, lane))
-    states[0] = s
+    path[0, 0] = s
     for h in range(n_stages):
-        rows[h] = policy[h, s] * n_states + s
-        s = draw_row(next_cdf, h if n_kernels > 1 else 0, rows[h], uniform(state, lane))
-        states[h + 1] = s
+        row = policy[h, s] * n_states + s
+        path[1, h] = row
+        s = draw_row(next_cdf, h if n_kernels > 1 else 0, row, uniform(state, lane))
+        path[0, h + 1] = s
 
 
 @kernel
@@ -202,3 +202,23 @@ def evaluate_from(
     for s in range(n_states):
         start += initial[s] * values[0, s]
     return start
+
+
+@kernel
+def add_weighted(
+    table: FloatArray, g: int, weights: FloatArray, h: int, totals: FloatArray, into: int
+) -> None:
+    """Add ``sum_t weights[h, t] * table[g, t, i]`` to ``totals[into, i]`` for all i, term by term in the order of t."""
+    n_terms, n = table.shape[1], table.shape[2]
+    for block in range(n_terms // 4):  # four terms a pass: one load and one store of the total instead of four
+        t = 4 * block
+        w0, w1, w2, w3 = weights[h, t], weights[h, t + 1], weights[h, t + 2], weights[h, t + 3]
+        for i in range(n):
+            part = totals[into, i] + w0 * table[g, t, i]
+            part = part + w1 * table[g, t + 1, i]
+            part = part + w2 * table[g, t + 2, i]
+            totals[into, i] = part + w3 * table[g, t + 3, i]
+    for t in range(n_terms - n_terms % 4, n_terms):
+        w0 = weights[h, t]
+        for i in range(n):
+            totals[into, i] = totals[into, i] + w0 * table[g, t, i]

@@ -22,9 +22,41 @@ import numpy.typing as npt
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import MASS_TOLERANCE, FloatArray, IntArray
 from solvers import planning_kernels as kernels
+from solvers.planning_discounted import (
+    Certificate,
+    DiscountedSolution,
+    LinearProgrammeSolution,
+    NotConvergedError,
+    bellman_optimality,
+    bellman_policy,
+    certify,
+    discounted_occupancy,
+    evaluate_discounted,
+    inexact_policy_iteration,
+    linear_programme,
+    modified_policy_iteration,
+    policy_iteration,
+    solve,
+    value_iteration,
+)
 from solvers.planning_policies import as_policy, random_policy
 
 __all__ = [
+    "Certificate",
+    "DiscountedSolution",
+    "LinearProgrammeSolution",
+    "NotConvergedError",
+    "bellman_optimality",
+    "bellman_policy",
+    "certify",
+    "discounted_occupancy",
+    "evaluate_discounted",
+    "inexact_policy_iteration",
+    "linear_programme",
+    "modified_policy_iteration",
+    "policy_iteration",
+    "solve",
+    "value_iteration",
     "Plan",
     "as_policy",
     "backward_induction",

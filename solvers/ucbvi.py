@@ -49,17 +49,13 @@ from mdps.kernels import WordArray, seed_lanes
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray, IntArray
 from solvers.episodic import (
-    Chain,
     OptimismReport,
-    Path,
     RegretCurve,
     World,
     add_weighted,
+    by_pair,
+    by_row,
     evaluate_from,
-    follow,
-    follow_all,
-    new_chain,
-    new_path,
     play,
     record_points,
     require_non_negative,
@@ -188,20 +184,23 @@ HEURISTIC = BonusSpec(
 BONUSES = {spec.name: spec for spec in (HOEFFDING, CHERNOFF_HOEFFDING, BERNSTEIN_FREEDMAN, HEURISTIC)}
 
 
+KNOWN, UPPER, Q = 0, 1, 2
+"""Tables of `Memory.tables`."""
+
+BY_ROOT, BY_COUNT, CAP, CEILING = 0, 1, 2, 3
+"""Rows of `Bonus.stages`."""
+
+
 class Bonus(NamedTuple):
     """The numbers of a `BonusSpec` for one model, as the kernels take them."""
 
-    root: FloatArray  # (H,): factor of 1 / sqrt(n)
-    linear: FloatArray  # (H,): factor of 1 / n
-    cap: FloatArray  # (H,): largest sum of the two above
+    stages: FloatArray  # (4, H): factors of 1 / sqrt(n) and of 1 / n, largest sum of the two, ceiling of Q
     variance: float  # factor of v / n, inside the root
     product_std: bool
     third: float
     numerator: float
     largest: float  # H^2, the most that one term of the third part counts
     scale: float
-    ceiling: FloatArray  # (H,)
-    unvisited: FloatArray  # (H, S * A)
     monotone: bool
 
 
@@ -209,22 +208,15 @@ class Memory(NamedTuple):
     """What a learner has seen and planned. G is 1 if the stages are pooled, else H; a row is ``a * S + s``."""
 
     moves: FloatArray  # (G, S, S * A): visits to a row that went on to t, at [., t, row]; float32 where that is exact
-    visits: FloatArray  # (G, S * A)
-    inverse: FloatArray  # (G, S * A): 1 / n, and 0 for n = 0
-    known: FloatArray  # (H, S * A): the part of Q that does not depend on the next values
-    below: IntArray  # (H,): number of visited rows whose known part is below the ceiling
-    arrivals: FloatArray  # (H + 1, S): N'
-    weights: FloatArray  # (H + 1, S): min{numerator / N', largest}
-    q: FloatArray  # (H, S * A)
+    visits: FloatArray  # (2, G, S * A): n, and 1 / n (0 for n = 0)
+    tables: FloatArray  # (3, H, S * A): reward plus the bonus that needs no next values (inf for n = 0), limit, Q
+    below: IntArray  # (H,): number of rows with KNOWN < UPPER, for which alone the next values matter
+    arrivals: FloatArray  # (2, H + 1, S): N', and min{numerator / N', largest}
     values: FloatArray  # (H + 1, S)
     policy: IntArray  # (H, S)
     truth: FloatArray  # (H + 1, S): true values of the policy
-    states: IntArray  # (H + 1,): of the last episode
-    rows: IntArray  # (H,): of the last episode
-    means: FloatArray  # (S * A,), scratch
-    widths: FloatArray  # (S * A,), scratch
-    sums: FloatArray  # (S * A,), scratch
-    best: FloatArray  # (S,), scratch
+    path: IntArray  # (2, H + 1): states and rows of the last episode
+    work: FloatArray  # (3, S * A): means of the next values, widths that depend on them, and room for sums
     actions: IntArray  # (S,), scratch
 
 
@@ -280,19 +272,19 @@ def run_ucbvi(
     points = record_points(episodes, record)
     H, S, A = mdp.horizon, mdp.n_states, mdp.n_actions
     optimum = backward_induction(mdp, keep_q_values=check_optimism)
-    q_star = np.empty((0, S * A)) if optimum.q_values is None else optimum.q_values.reshape(H, S * A)
-    counts = _new_counts(1 if spec.pooled else H, H, S, A)
+    q_star = np.empty((0, S * A)) if optimum.q_values is None else by_row(optimum.q_values)
+    numbers = bonus_numbers(spec, mdp, episodes, delta, scale)
+    memory = new_memory(H, S, A, episodes, pooled=spec.pooled)
+    start = unvisited_values(spec, mdp)
+    setting = (world(mdp), numbers, memory, q_star, policy_value(mdp, optimum.values))
     regret, changes = np.empty((runs, points.size)), np.empty(runs, dtype=np.int64)
-    first, largest = np.zeros(runs, dtype=np.int64), np.full(runs, -np.inf)
-    visits = np.zeros((runs, counts.visits.shape[0], S, A), dtype=np.int64)
+    first, largest = np.empty(runs, dtype=np.int64), np.empty(runs)
+    visits = np.empty((runs, memory.visits.shape[1], S, A), dtype=np.int64)
     state = seed_lanes(seeds, runs)
-    setting = (world(mdp), bonus_numbers(spec, mdp, episodes, delta, scale), policy_value(mdp, optimum.values))
-    work = (counts, _new_plan(H, S, A), new_chain(H, S), new_path(H))
     for run in range(runs):
-        changes[run], first[run], largest[run] = _learn(
-            points, state, run, *setting, *work, q_star, regret[run]
-        )
-        visits[run] = counts.visits.reshape(visits[run].shape)
+        forget(memory, start, numbers.largest)
+        changes[run], first[run], largest[run] = learn(points, state, run, *setting, regret[run])
+        visits[run] = by_pair(memory.visits[0], S)
     optimism = OptimismReport(first, largest) if check_optimism else None
     return RegretCurve(points, regret, changes, visits if keep_visits else None, optimism)
 
@@ -301,24 +293,37 @@ def bonus_numbers(spec: BonusSpec, mdp: FiniteHorizonMDP, episodes: int, delta: 
     """Return the numbers of a variant of UCBVI for one model, number of episodes and delta."""
     H, S, A = mdp.horizon, mdp.n_states, mdp.n_actions
     log_term = spec.log_term(mdp, episodes, delta)
-    spread = _stage_range(spec.hoeffding_range, H)
-    ceiling = _stage_range("stage" if spec.clip == "stage" else "horizon", H)
-    trivial = np.broadcast_to(mdp.rewards, (H, S, A)) + _stage_range("remaining", H)[:, None, None]
-    unvisited = trivial if spec.unvisited == "reward" else np.broadcast_to(ceiling[:, None, None], (H, S, A))
+    spread = stage_range(spec.hoeffding_range, H)
+    stages = np.empty((4, H))
+    stages[BY_ROOT] = spec.hoeffding * spread * log_term**spec.hoeffding_log_power
+    stages[BY_COUNT] = spec.linear * stage_range(spec.linear_range, H) * log_term**spec.linear_log_power
+    stages[CAP] = spread if spec.saturate else np.inf
+    stages[CEILING] = stage_range(spec.clip, H)
     return Bonus(
-        root=spec.hoeffding * spread * log_term**spec.hoeffding_log_power,
-        linear=spec.linear * _stage_range(spec.linear_range, H) * log_term**spec.linear_log_power,
-        cap=spread if spec.saturate else np.full(H, np.inf),
+        stages=stages,
         variance=spec.variance * log_term**spec.variance_log_power,
         product_std=spec.variance_formula == "product_std",
-        third=spec.third,
+        third=float(spec.third),
         numerator=spec.third_numerator * H**3 * S**2 * A * log_term**2,
         largest=float(H**2),
         scale=float(scale),
-        ceiling=ceiling,
-        unvisited=np.array(unvisited.reshape(H, S * A)),
         monotone=spec.monotone,
     )
+
+
+def unvisited_values(spec: BonusSpec, mdp: FiniteHorizonMDP) -> FloatArray:
+    """Return Q of the pairs without a visit, ``(H, S, A)``."""
+    shape = (mdp.horizon, mdp.n_states, mdp.n_actions)
+    if spec.unvisited == "clip":
+        return np.array(np.broadcast_to(stage_range(spec.clip, mdp.horizon)[:, None, None], shape))
+    return np.broadcast_to(mdp.rewards, shape) + stage_range("remaining", mdp.horizon)[:, None, None]
+
+
+def stage_range(name: Range, horizon: int) -> FloatArray:
+    """Return the factor of each stage, ``(H,)``; the first of them is stage h = 1 of the papers."""
+    if name in ("remaining", "stage"):
+        return np.arange(horizon - 1, -1, -1, dtype=np.float64) + (name == "stage")
+    return np.full(horizon, float(horizon) if name == "horizon" else 1.0)
 
 
 def _spec(bonus: BonusSpec | str) -> BonusSpec:
@@ -329,278 +334,299 @@ def _spec(bonus: BonusSpec | str) -> BonusSpec:
     return BONUSES[bonus]
 
 
-def _stage_range(name: Range, horizon: int) -> FloatArray:
-    """Return the factor of each stage, ``(H,)``; the first of them is stage h = 1 of the papers."""
-    if name in ("remaining", "stage"):
-        return np.arange(horizon - 1, -1, -1, dtype=np.float64) + (name == "stage")
-    return np.full(horizon, float(horizon) if name == "horizon" else 1.0)
-
-
-def _new_counts(groups: int, n_stages: int, n_states: int, n_actions: int) -> Counts:
-    rows = n_states * n_actions
-    return Counts(
-        moves=np.zeros((groups, n_states, rows)),
-        visits=np.zeros((groups, rows)),
-        inverse=np.zeros((groups, rows)),
-        root=np.zeros((groups, rows)),
-        arrivals=np.zeros((n_stages + 1, n_states)),
-        weights=np.zeros((n_stages + 1, n_states)),
+def new_memory(n_stages: int, n_states: int, n_actions: int, episodes: int, *, pooled: bool) -> Memory:
+    """Allocate the memory of a learner; `forget` fills it."""
+    H, S, rows, groups = n_stages, n_states, n_states * n_actions, 1 if pooled else n_stages
+    exact_in_float32 = episodes * (H // groups) < 2**24  # halves what planning reads
+    return Memory(
+        moves=np.empty((groups, S, rows), dtype=np.float32 if exact_in_float32 else np.float64),
+        visits=np.empty((2, groups, rows)),
+        tables=np.empty((3, H, rows)),
+        below=np.empty(H, dtype=np.int64),
+        arrivals=np.empty((2, H + 1, S)),
+        values=np.empty((H + 1, S)),
+        policy=np.empty((H, S), dtype=np.int64),
+        truth=np.empty((H + 1, S)),
+        path=np.empty((2, H + 1), dtype=np.int64),
+        work=np.empty((3, rows)),
+        actions=np.empty(S, dtype=np.int64),
     )
 
 
-def _new_plan(n_stages: int, n_states: int, n_actions: int) -> Plan:
-    rows = n_states * n_actions
-    return Plan(
-        q=np.zeros((n_stages, rows)),
-        values=np.zeros((n_stages + 1, n_states)),
-        means=np.zeros(rows),
-        widths=np.zeros(rows),
-        sums=np.zeros(rows),
-    )
+def forget(memory: Memory, start: FloatArray, largest: float) -> None:
+    """Return to the state before the first episode: no counts, and Q is ``start``, ``(H, S, A)``."""
+    for array in memory:
+        array[...] = 0
+    memory.tables[KNOWN] = np.inf
+    memory.tables[UPPER:] = by_row(start)
+    memory.arrivals[1] = largest
+    memory.values[:-1] = start.max(axis=2)
+    memory.policy[...] = start.argmax(axis=2)
 
 
 @kernel
-def _learn(
+def learn(
     points: IntArray,
     state: WordArray,
     lane: int,
     world: World,
     bonus: Bonus,
-    optimal: float,
-    counts: Counts,
-    plan: Plan,
-    chain: Chain,
-    path: Path,
+    memory: Memory,
     q_star: FloatArray,
+    optimal: float,
     regret: FloatArray,
 ) -> tuple[int, int, float]:
-    """One run. Fill ``regret`` at the ``points``; return the policy changes, the first and the largest violation."""
-    n_stages, n_rows = plan.q.shape
-    forget(world, bonus, counts, plan, chain)
-    worst = -np.inf
-    for h in range(q_star.shape[0]):
-        worst = max(worst, shortfall(q_star[h], plan.q[h], 0, n_rows))
+    """One run from a memory that was just cleared by `forget`: fill ``regret`` at the ``points``.
+
+    ``q_star`` is ``(H, S * A)``, or empty if optimism is not to be checked.
+
+    Returns
+    -------
+    Number of policy changes, first episode whose plan was not optimistic (0 if none), largest ``Q* - Q``.
+    """
+    initial, initial_cdf, next_cdf, transitions, rewards = world
+    stages, variance, product_std, third, numerator, largest, scale, monotone = bonus
+    moves, visits, tables, below, arrivals, values, policy, truth, path, work, actions = memory
+    episodes = points[-1]
+    worst = shortfall(q_star, tables)
     first = 1 if worst > OPTIMISM_TOLERANCE else 0
-    gap = optimal - evaluate_from(world, chain, n_stages - 1)
-    total, since, changes, record, episodes = 0.0, 0, 0, 0, points[-1]
+    gap = optimal - evaluate_from(transitions, rewards, initial, policy, truth, policy.shape[0] - 1)
+    total, since, changes, record = 0.0, 0, 0, 0
     for k in range(1, episodes + 1):
-        play(world, chain.policy, state, lane, path)
-        observe(path, bonus, counts)
+        play(initial_cdf, next_cdf, policy, state, lane, path)
+        observe(path, rewards, stages, scale, moves, visits, tables, below)
         if k == points[record]:
             regret[record] = total + gap * (k - since)
             record += 1
         if k == episodes:
             break
-        top, lack = replan(world, bonus, counts, plan, chain, path, q_star)
-        if lack > worst:
-            worst = lack
-            if first == 0 and lack > OPTIMISM_TOLERANCE:
-                first = k + 1
+        if third > 0.0:
+            reweight(path, numerator, largest, arrivals)
+        top = replan(
+            path, moves, visits, arrivals, tables, below, values, policy,
+            scale, variance, product_std, third, monotone, work, actions,
+        )  # fmt: skip
+        if q_star.shape[0] > 0:
+            worst = max(worst, shortfall(q_star, tables))
+            first = k + 1 if first == 0 and worst > OPTIMISM_TOLERANCE else first
         if top >= 0:
             total += gap * (k - since)
             since = k
             changes += 1
-            gap = optimal - evaluate_from(world, chain, top)
+            gap = optimal - evaluate_from(transitions, rewards, initial, policy, truth, top)
     return changes, first, worst
 
 
 @kernel
-def forget(world: World, bonus: Bonus, counts: Counts, plan: Plan, chain: Chain) -> None:
-    """Return to the state before the first episode: no counts, every pair at its value without a visit."""
-    counts.moves[:] = 0.0
-    counts.visits[:] = 0.0
-    counts.inverse[:] = 0.0
-    counts.root[:] = 0.0
-    counts.arrivals[:] = 0.0
-    counts.weights[:] = bonus.largest
-    plan.q[:] = bonus.unvisited
-    plan.values[:] = 0.0
-    n_stages, n_states = chain.policy.shape
-    chain.values[n_stages, :] = 0.0
-    for h in range(n_stages):
-        for s in range(n_states):
-            greedy(world, plan, chain, h, s)
-    follow_all(world, chain)
+def observe(
+    path: IntArray,
+    rewards: FloatArray,
+    stages: FloatArray,
+    scale: float,
+    moves: FloatArray,
+    visits: FloatArray,
+    tables: FloatArray,
+    below: IntArray,
+) -> None:
+    """Count an episode, and renew the part of Q that needs no next values for the rows that it visited."""
+    n_stages = rewards.shape[0]
+    pooled = visits.shape[1] == 1
+    for visit in range(n_stages):
+        g, row = 0 if pooled else visit, path[1, visit]
+        moves[g, path[0, visit + 1], row] += 1.0
+        visits[0, g, row] += 1.0
+        inverse = 1.0 / visits[0, g, row]
+        visits[1, g, row] = inverse
+        root = np.sqrt(inverse)
+        for h in range(0 if pooled else visit, n_stages if pooled else visit + 1):
+            width = min(stages[CAP, h], stages[BY_ROOT, h] * root + stages[BY_COUNT, h] * inverse)
+            below[h] -= 1 if tables[KNOWN, h, row] < tables[UPPER, h, row] else 0
+            tables[KNOWN, h, row] = rewards[h, row] + scale * width
+            tables[UPPER, h, row] = stages[CEILING, h]
+            below[h] += 1 if tables[KNOWN, h, row] < tables[UPPER, h, row] else 0
 
 
 @kernel
-def observe(path: Path, bonus: Bonus, counts: Counts) -> None:
-    """Count one episode."""
-    n_groups = counts.visits.shape[0]
-    n_stages = path.rows.shape[0]
-    for h in range(n_stages):
-        g = h if n_groups > 1 else 0
-        row = path.rows[h]
-        counts.moves[g, path.states[h + 1], row] += 1.0
-        counts.visits[g, row] += 1.0
-        counts.inverse[g, row] = 1.0 / counts.visits[g, row]
-        counts.root[g, row] = np.sqrt(counts.inverse[g, row])
-    if bonus.third > 0.0:
-        for h in range(n_stages + 1):
-            counts.arrivals[h, path.states[h]] += 1.0
+def reweight(path: IntArray, numerator: float, largest: float, arrivals: FloatArray) -> None:
+    """Count the states of an episode by stage, and renew their weights in the third part of the bonus."""
+    for h in range(path.shape[1]):
+        s = path[0, h]
+        arrivals[0, h, s] += 1.0
+        arrivals[1, h, s] = min(numerator / arrivals[0, h, s], largest)
 
 
 @kernel
 def replan(
-    world: World, bonus: Bonus, counts: Counts, plan: Plan, chain: Chain, path: Path, q_star: FloatArray
-) -> tuple[int, float]:
-    """Plan again after the episode ``path`` was counted; ``chain.values`` are stale afterwards if the policy changed.
-
-    Returns
-    -------
-    The last stage at which the policy changed, -1 if none; the largest ``Q* - Q`` at the pairs planned again, minus
-    infinity if ``q_star`` is empty.
-    """
-    n_stages, n_states = chain.policy.shape
-    n_rows = plan.q.shape[1]
-    pooled = counts.visits.shape[0] == 1
-    few = n_stages * STRIDED_COST < n_rows if pooled else True
-    top, lack = -1, -np.inf
+    path: IntArray,
+    moves: FloatArray,
+    visits: FloatArray,
+    arrivals: FloatArray,
+    tables: FloatArray,
+    below: IntArray,
+    values: FloatArray,
+    policy: IntArray,
+    scale: float,
+    variance: float,
+    product_std: bool,
+    third: float,
+    monotone: bool,
+    work: FloatArray,
+    actions: IntArray,
+) -> int:
+    """Plan again after an episode was observed; return the last stage at which the policy changed, -1 if none."""
+    staged = visits.shape[1] > 1
+    partial = staged and variance == 0.0 and third == 0.0
+    top = -1
     moved = False  # whether a value of the next stage has changed
-    for h in range(n_stages - 1, -1, -1):
-        reweighted = bonus.third > 0.0 and reweight(bonus, counts, h + 1, path.states[h + 1])
-        if moved or reweighted or not few:
-            replan_rows(world, bonus, counts, plan, h, 0, n_rows)
-            if q_star.shape[0] > 0:
-                lack = max(lack, shortfall(q_star[h], plan.q[h], 0, n_rows))
-            moved, switched = False, False
-            for s in range(n_states):
-                move, switch = greedy(world, plan, chain, h, s)
-                moved |= move
-                switched |= switch
+    for h in range(policy.shape[0] - 1, -1, -1):
+        if partial and not moved:
+            replan_row(moves, visits, values, h, path[1, h], monotone, tables)
+            moved, switched = greedy_state(tables, h, path[0, h], values, policy)
         else:
-            moved, switched = False, False
-            for visit in range(0 if pooled else h, n_stages if pooled else h + 1):
-                row = path.rows[visit]
-                replan_rows(world, bonus, counts, plan, h, row, row + 1)
-                if q_star.shape[0] > 0:
-                    lack = max(lack, shortfall(q_star[h], plan.q[h], row, row + 1))
-                move, switch = greedy(world, plan, chain, h, path.states[visit])
-                moved |= move
-                switched |= switch
-        if switched and top < 0:
-            top = h
-    return top, lack
+            g = h if staged else 0
+            for i in range(work.shape[1]):
+                work[0, i] = 0.0
+                work[1, i] = 0.0
+            if below[h] > 0:  # else Q is at its limit whatever the next values, which are not negative
+                expect(moves, visits, g, values, h + 1, work)
+                if variance > 0.0:
+                    add_spread(moves, visits, g, values, h + 1, scale, variance, product_std, work)
+                if third > 0.0:
+                    add_third(moves, visits, g, arrivals, h + 1, scale, third, work)
+            limit(tables, h, monotone, work)
+            moved, switched = greedy_stage(tables, h, values, policy, work, actions)
+        top = h if switched and top < 0 else top
+    return top
 
 
 @kernel
-def replan_rows(
-    world: World, bonus: Bonus, counts: Counts, plan: Plan, h: int, first: int, last: int
+def replan_row(
+    moves: FloatArray, visits: FloatArray, values: FloatArray, h: int, row: int, monotone: bool, tables: FloatArray
 ) -> None:
-    """Set Q of the rows ``first <= s * A + a < last`` of stage ``h`` from the values of stage ``h + 1``."""
-    g = h if counts.visits.shape[0] > 1 else 0
-    visits, inverse, root = counts.visits[g], counts.inverse[g], counts.root[g]
-    rewards, q, means, widths = world.rewards[h], plan.q[h], plan.means, plan.widths
-    by_root, by_count, cap, scale, ceiling = bonus.root[h], bonus.linear[h], bonus.cap[h], bonus.scale, bonus.ceiling[h]
-    capped = True
-    for i in range(first, last):
-        width = by_root * root[i] + by_count * inverse[i]
-        widths[i] = cap if width > cap else width
-        capped &= (visits[i] == 0.0) | (rewards[i] + scale * widths[i] >= ceiling)
-        means[i] = 0.0
-    if not capped:  # else Q is the ceiling whatever the means, which are not negative
-        expect(bonus, counts, plan, h, first, last)
-    for i in range(first, last):
-        value = (rewards[i] + means[i]) + scale * widths[i]
-        value = ceiling if value > ceiling else value
-        before = q[i]
-        value = before if bonus.monotone and before < value else value
-        q[i] = before if visits[i] == 0.0 else value
+    """Set Q of one row of stage ``h`` where every stage has its own counts and the bonus needs no next values."""
+    mean = 0.0
+    if tables[KNOWN, h, row] < tables[UPPER, h, row]:
+        for t in range(moves.shape[1]):
+            mean += values[h + 1, t] * moves[h, t, row]
+    value = min(tables[UPPER, h, row], tables[KNOWN, h, row] + mean * visits[1, h, row])
+    tables[Q, h, row] = min(tables[Q, h, row], value) if monotone else value
 
 
 @kernel
-def expect(bonus: Bonus, counts: Counts, plan: Plan, h: int, first: int, last: int) -> None:
-    """Set the empirical means of the next values, and add to the widths what depends on the next values."""
-    g = h if counts.visits.shape[0] > 1 else 0
-    moves, inverse, following = counts.moves[g], counts.inverse[g], plan.values[h + 1]
-    means, widths, sums = plan.means, plan.widths, plan.sums
-    add_weighted(moves, following, first, last, means)
-    for i in range(first, last):
-        means[i] *= inverse[i]
-    if bonus.variance > 0.0:
-        if bonus.product_std:
-            product_variance(moves, inverse, following, means, first, last, sums)
+def expect(moves: FloatArray, visits: FloatArray, g: int, values: FloatArray, following: int, work: FloatArray) -> None:
+    """Set ``work[0]``, all zero, to the means of ``values[following]`` under the empirical kernels of all rows."""
+    add_weighted(moves, g, values, following, work, 0)
+    for i in range(moves.shape[2]):
+        work[0, i] *= visits[1, g, i]
+
+
+@kernel
+def add_spread(
+    moves: FloatArray,
+    visits: FloatArray,
+    g: int,
+    values: FloatArray,
+    following: int,
+    scale: float,
+    factor: float,
+    product_std: bool,
+    work: FloatArray,
+) -> None:
+    """Add ``scale * sqrt(factor * v / n)`` to the widths ``work[1]``; v is a variance, or a mistake for it.
+
+    The variance takes two passes, the means ``work[0]`` first, and is therefore never negative.
+    """
+    n_next, n_rows = moves.shape[1], moves.shape[2]
+    share = 1.0 / n_next
+    for i in range(n_rows):
+        work[2, i] = 0.0
+    for t in range(n_next):
+        v = values[following, t]
+        if product_std:
+            for i in range(n_rows):
+                work[2, i] += (moves[g, t, i] * visits[1, g, i] * v - work[0, i] * share) ** 2
         else:
-            empirical_variance(moves, inverse, following, means, first, last, sums)
-        for i in range(first, last):
-            widths[i] += np.sqrt(bonus.variance * sums[i] * inverse[i])
-    if bonus.third > 0.0:
-        sums[first:last] = 0.0
-        add_weighted(moves, counts.weights[h + 1], first, last, sums)
-        for i in range(first, last):
-            widths[i] += np.sqrt(bonus.third * (sums[i] * inverse[i]) * inverse[i])
+            for i in range(n_rows):
+                work[2, i] += moves[g, t, i] * (v - work[0, i]) ** 2
+    for i in range(n_rows):
+        spread = work[2, i] * (share if product_std else visits[1, g, i])
+        work[1, i] += scale * np.sqrt(factor * spread * visits[1, g, i])
 
 
 @kernel
-def empirical_variance(
+def add_third(
     moves: FloatArray,
-    inverse: FloatArray,
-    following: FloatArray,
-    means: FloatArray,
-    first: int,
-    last: int,
-    variance: FloatArray,
+    visits: FloatArray,
+    g: int,
+    arrivals: FloatArray,
+    following: int,
+    scale: float,
+    factor: float,
+    work: FloatArray,
 ) -> None:
-    """Set ``variance`` to that of the next values under the empirical law: two passes, hence never negative."""
-    variance[first:last] = 0.0
-    for t in range(moves.shape[0]):
-        for i in range(first, last):
-            variance[i] += moves[t, i] * (following[t] - means[i]) ** 2
-    for i in range(first, last):
-        variance[i] *= inverse[i]
+    """Add ``scale * sqrt(factor / n * sum_t p(t) weight(t))`` to the widths ``work[1]``."""
+    n_rows = moves.shape[2]
+    for i in range(n_rows):
+        work[2, i] = 0.0
+    add_weighted(moves, g, arrivals[1], following, work, 2)
+    for i in range(n_rows):
+        work[1, i] += scale * np.sqrt(factor * (work[2, i] * visits[1, g, i]) * visits[1, g, i])
 
 
 @kernel
-def product_variance(
-    moves: FloatArray,
-    inverse: FloatArray,
-    following: FloatArray,
-    means: FloatArray,
-    first: int,
-    last: int,
-    variance: FloatArray,
-) -> None:
-    """Set ``variance`` to ``np.std(p * V) ** 2`` over the next states: the mistake that a check must notice."""
-    n = moves.shape[0]
-    variance[first:last] = 0.0
-    for t in range(n):
-        for i in range(first, last):
-            variance[i] += (moves[t, i] * inverse[i] * following[t] - means[i] / n) ** 2
-    for i in range(first, last):
-        variance[i] /= n
+def limit(tables: FloatArray, h: int, monotone: bool, work: FloatArray) -> None:
+    """Set Q of stage ``h`` to the sum of its parts, at most the upper limit and, if monotone, what it was."""
+    for i in range(tables.shape[2]):
+        value = tables[KNOWN, h, i] + work[0, i] + work[1, i]
+        value = tables[UPPER, h, i] if value > tables[UPPER, h, i] else value
+        tables[Q, h, i] = tables[Q, h, i] if monotone and tables[Q, h, i] < value else value
 
 
 @kernel
-def reweight(bonus: Bonus, counts: Counts, h: int, s: int) -> bool:
-    """Update the weight of one next state in the third part of the bonus; return whether it changed."""
-    weight = min(bonus.numerator / counts.arrivals[h, s], bonus.largest)
-    changed = weight != counts.weights[h, s]
-    counts.weights[h, s] = weight
-    return changed
-
-
-@kernel
-def greedy(world: World, plan: Plan, chain: Chain, h: int, s: int) -> tuple[bool, bool]:
-    """Be greedy in state ``s`` at stage ``h``; return whether its value and whether its action changed."""
-    n_actions = plan.q.shape[1] // plan.values.shape[1]
-    q = plan.q[h]
-    start = s * n_actions
-    best = 0
-    for a in range(1, n_actions):
-        if q[start + a] > q[start + best]:
-            best = a
-    moved = plan.values[h, s] != q[start + best]
-    plan.values[h, s] = q[start + best]
-    switched = chain.policy[h, s] != best
-    if switched:
-        follow(world, chain, h, s, best)
+def greedy_stage(
+    tables: FloatArray, h: int, values: FloatArray, policy: IntArray, work: FloatArray, actions: IntArray
+) -> tuple[bool, bool]:
+    """Be greedy at stage ``h``; return whether a value and whether an action changed."""
+    n_states = policy.shape[1]
+    for s in range(n_states):
+        work[2, s] = tables[Q, h, s]
+        actions[s] = 0
+    for a in range(1, tables.shape[2] // n_states):
+        for s in range(n_states):
+            value = tables[Q, h, a * n_states + s]
+            better = value > work[2, s]
+            work[2, s] = value if better else work[2, s]
+            actions[s] = a if better else actions[s]
+    moved, switched = False, False
+    for s in range(n_states):
+        moved |= values[h, s] != work[2, s]
+        switched |= policy[h, s] != actions[s]
+        values[h, s] = work[2, s]
+        policy[h, s] = actions[s]
     return moved, switched
 
 
 @kernel
-def shortfall(target: FloatArray, values: FloatArray, first: int, last: int) -> float:
-    """Return the largest ``target - values`` over ``first <= i < last``."""
+def greedy_state(
+    tables: FloatArray, h: int, s: int, values: FloatArray, policy: IntArray
+) -> tuple[bool, bool]:
+    """Be greedy in state ``s`` of stage ``h``; return whether its value and whether its action changed."""
+    n_states = policy.shape[1]
+    best, value = 0, tables[Q, h, s]
+    for a in range(1, tables.shape[2] // n_states):
+        if tables[Q, h, a * n_states + s] > value:
+            best, value = a, tables[Q, h, a * n_states + s]
+    moved, switched = values[h, s] != value, policy[h, s] != best
+    values[h, s] = value
+    policy[h, s] = best
+    return moved, switched
+
+
+@kernel
+def shortfall(target: FloatArray, tables: FloatArray) -> float:
+    """Return the largest ``target - Q``, minus infinity if the target is empty."""
     largest = -np.inf
-    for i in range(first, last):
-        largest = max(largest, target[i] - values[i])
+    for h in range(target.shape[0]):
+        for i in range(target.shape[1]):
+            largest = max(largest, target[h, i] - tables[Q, h, i])
     return largest

@@ -2,15 +2,15 @@ r"""Enclosures of scalar expressions: one straight-line program, three arithmeti
 
 A SymPy expression is compiled once to straight-line Python with common subexpressions shared. The program runs on
 
-* **arb balls** (python-flint), the fast rigorous arithmetic of finite boxes. A ball that leaves the domain of a function
-  becomes NaN, and no comparison with NaN is ever true;
-* **spans** :class:`Span`: intervals with arb end points, which may be infinite and know whether they are attained. They
-  are exact at zero, so that squares are nonnegative and :math:`1 - p` is positive for :math:`p < 1`, and cover unbounded
-  boxes. Leaving the domain raises :class:`Undefined`;
-* **boxes** :class:`Boxes`: arrays of floating-point intervals, *not* rounded outwards. They only guess where a proof may be
-  found, and nothing is ever concluded from them.
+* **arb balls** (python-flint), the fast rigorous arithmetic of finite boxes. A ball that leaves the domain of a
+  function becomes NaN, and no comparison with NaN is ever true;
+* **spans** :class:`Span`: intervals with arb end points, which may be infinite and know whether they are attained.
+  They are exact at zero, so that squares are nonnegative and :math:`1 - p` is positive for :math:`p < 1`, and cover
+  unbounded boxes. Leaving the domain raises :class:`UndefinedError`;
+* **boxes** :class:`Boxes`: arrays of floating-point intervals, *not* rounded outwards. They only guess where a proof
+  may be found, and nothing is ever concluded from them.
 
-Trusted here: arb, the translation in `Program`, and the case distinctions of `Span`.
+Trusted here: arb, the translation of expressions to programs, and the case distinctions of `Span`.
 """
 
 import operator
@@ -36,11 +36,11 @@ class IntervalError(ValueError):
     """A statement that this method cannot read; the message names the entry."""
 
 
-class Undefined(ArithmeticError):
+class UndefinedError(ArithmeticError):
     """An expression may be undefined (or not smooth) somewhere on a box."""
 
 
-class XLogX(sp.Function):  # type: ignore[misc]
+class XLogX(sp.Function):
     """The function x log x, continued by 0 at x = 0."""
 
     nargs = 1
@@ -204,10 +204,15 @@ def compile_program(
 
 
 def execute(
-    text: str, name: str, constants: dict[str, sp.Expr], backend: Backend, kind: type["Span"] | None = None
+    text: str,
+    name: str,
+    constants: dict[str, sp.Expr],
+    backend: Backend,
+    kind: type["Span"] | None = None,
+    names: dict[str, Any] | None = None,
 ) -> Callable[..., Any]:
-    """Compile generated code with its constants in the arithmetic of a backend."""
-    namespace: dict[str, Any] = {"arb": arb, "ZERO": arb(0), **HELPERS[backend]}
+    """Compile generated code with its constants in the arithmetic of a backend, and with further names."""
+    namespace: dict[str, Any] = {"arb": arb, "ZERO": arb(0), **HELPERS[backend], **(names or {})}
     for key, value in constants.items():
         namespace[key] = _constant(value, backend, kind)
     exec(compile(text, f"<{backend} program>", "exec"), namespace)
@@ -304,7 +309,7 @@ class Span:
     def _make(self, lo: arb, hi: arb, lo_open: bool, hi_open: bool) -> Self:
         """Round outwards; a value that is not a number means that something was undefined."""
         if lo.is_nan() or hi.is_nan():
-            raise Undefined("an end point is not a number")
+            raise UndefinedError("an end point is not a number")
         low, high = lo.lower(), hi.upper()
         return type(self)(low, high, lo_open or not low.is_finite(), hi_open or not high.is_finite())
 
@@ -337,7 +342,7 @@ class Span:
             return self._make(_ZERO if not self.hi.is_finite() else 1 / self.hi, top, self.hi_open, self.lo_open)
         if self.negative:
             return -((-self)._reciprocal())
-        raise Undefined("division by an interval that contains zero")
+        raise UndefinedError("division by an interval that contains zero")
 
     def __truediv__(self, other: Self) -> Self:
         return self * other._reciprocal()
@@ -348,7 +353,7 @@ class Span:
 
     def __abs__(self) -> Self:
         if self.smooth and not (self.positive or self.negative):
-            raise Undefined("an absolute value is not smooth at zero")
+            raise UndefinedError("an absolute value is not smooth at zero")
         return self._size()
 
     def _size(self) -> Self:
@@ -366,7 +371,7 @@ class Span:
         lo = getattr(self.lo, name)() if self.lo.is_finite() else below
         hi = getattr(self.hi, name)() if self.hi.is_finite() else above
         if lo is None or hi is None:
-            raise Undefined(f"{name} is not defined on the whole interval")
+            raise UndefinedError(f"{name} is not defined on the whole interval")
         return self._make(lo, hi, self.lo_open, self.hi_open)
 
     def exp(self) -> Self:
@@ -401,26 +406,26 @@ class Span:
     def log(self) -> Self:
         """Return the logarithm of a positive interval."""
         if not self.positive:
-            raise Undefined("logarithm of an interval that is not positive")
+            raise UndefinedError("logarithm of an interval that is not positive")
         lo = -_INFINITY if self.lo == 0 else self.lo.log()
         return self._make(lo, self.hi.log() if self.hi.is_finite() else _INFINITY, self.lo_open, self.hi_open)
 
     def sqrt(self) -> Self:
         """Return the square root of a nonnegative interval (positive, where smoothness is asked for)."""
         if not (self.positive if self.smooth else self.nonnegative):
-            raise Undefined("square root of an interval that is not positive")
+            raise UndefinedError("square root of an interval that is not positive")
         return self._increasing("sqrt")
 
     def lambertw(self) -> Self:
         """Return the principal branch of Lambert's W on [0, oo) or above -1/e."""
         if not (self.lo.is_finite() and self.lo * arb.const_e() > -1):
-            raise Undefined("Lambert W of an interval that is not above -1/e")
+            raise UndefinedError("Lambert W of an interval that is not above -1/e")
         return self._increasing("lambertw")
 
     def xlogx(self) -> Self:
         """Return x log x: decreasing up to 1/e, then increasing; 0 at 0."""
         if not (self.positive if self.smooth else self.nonnegative):
-            raise Undefined("x log x of an interval that is not positive")
+            raise UndefinedError("x log x of an interval that is not positive")
         lo = _ZERO if self.lo == 0 else self.lo * self.lo.log()
         hi = self.hi * self.hi.log() if self.hi.is_finite() else _INFINITY
         turn = (-arb(1)).exp()
@@ -433,7 +438,7 @@ class Span:
     def max(self, other: Self) -> Self:
         """Return the larger of two values."""
         if self.smooth and not ((self - other).positive or (other - self).positive):
-            raise Undefined("a maximum is not smooth where its arguments cross")
+            raise UndefinedError("a maximum is not smooth where its arguments cross")
         return self._make(self.lo.max(other.lo), self.hi.max(other.hi), False, False)
 
     def min(self, other: Self) -> Self:
@@ -442,7 +447,7 @@ class Span:
 
 
 class SmoothSpan(Span):
-    """Span that raises `Undefined` also where a function is continuous but not smooth."""
+    """Span that raises `UndefinedError` also where a function is continuous but not smooth."""
 
     __slots__ = ()
     smooth: ClassVar[bool] = True
@@ -472,7 +477,7 @@ def _upper_corner(one: tuple[arb, arb, bool], two: tuple[arb, arb, bool]) -> tup
 def _span_power(base: Span, exponent: Span) -> Span:
     if base.nonnegative and base.lo == 0 and not base.lo_open:
         if base.smooth or not exponent.positive:
-            raise Undefined("power of zero")
+            raise UndefinedError("power of zero")
         top = base._make(base.hi, base.hi, base.hi_open, base.hi_open) if base.hi > 0 else None
         high = (exponent * top.log()).exp() if top is not None else None
         return base._make(_ZERO, high.hi if high is not None else _ZERO, False, base.hi_open)
@@ -541,47 +546,59 @@ class Boxes:
         return Boxes(function(self.lo), function(self.hi))
 
     def exp(self) -> "Boxes":
+        """Return the exponential."""
         return self._increasing(np.exp)
 
     def log(self) -> "Boxes":
+        """Return the logarithm."""
         return self._increasing(np.log)
 
     def sqrt(self) -> "Boxes":
+        """Return the square root."""
         return self._increasing(np.sqrt)
 
     def sinh(self) -> "Boxes":
+        """Return the hyperbolic sine."""
         return self._increasing(np.sinh)
 
     def cosh(self) -> "Boxes":
+        """Return the hyperbolic cosine."""
         return abs(self)._increasing(np.cosh)
 
     def tanh(self) -> "Boxes":
+        """Return the hyperbolic tangent."""
         return self._increasing(np.tanh)
 
     def atan(self) -> "Boxes":
+        """Return the arc tangent."""
         return self._increasing(np.arctan)
 
     def erf(self) -> "Boxes":
+        """Return the error function."""
         from scipy import special
 
         return self._increasing(special.erf)
 
     def lambertw(self) -> "Boxes":
+        """Return the principal branch of Lambert's W."""
         from scipy import special
 
         return self._increasing(lambda x: np.where(x < -np.exp(-1.0), np.nan, special.lambertw(x).real))
 
     def xlogx(self) -> "Boxes":
+        """Return x log x, 0 at 0."""
         ends = [np.where(x == 0.0, 0.0, x * np.log(x)) for x in (self.lo, self.hi)]
         turn = np.exp(-1.0)
         low = np.where((self.lo < turn) & (self.hi > turn), -turn, np.minimum(*ends))
         return Boxes(low, np.maximum(*ends))
 
     def max(self, other: "Boxes | float") -> "Boxes":
+        """Return the larger of two values."""
         lo, hi = (other.lo, other.hi) if isinstance(other, Boxes) else (other, other)
         return Boxes(np.maximum(self.lo, lo), np.maximum(self.hi, hi))
 
     def min(self, other: "Boxes | float") -> "Boxes":
+        """Return the smaller of two values."""
         lo, hi = (other.lo, other.hi) if isinstance(other, Boxes) else (other, other)
         return Boxes(np.minimum(self.lo, lo), np.minimum(self.hi, hi))
 

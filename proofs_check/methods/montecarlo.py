@@ -443,11 +443,17 @@ class Expectation(_Sampled):
         return "skipped" not in result and self._refutes(result)
 
     def _refutes(self, block: Json) -> bool:
-        lower, upper = self._limits([block], self.alpha / (2 * block["units"]), block["runs"])
-        return _apart(lower, upper, block["target"], block["relation"])
+        return self._excluded([block], self.alpha / (2 * block["units"]))
+
+    def _excluded(self, blocks: Sequence[Json], level: float) -> bool:
+        """Return whether the blocks, all that were planned of them, show the relation to be false at a level."""
+        relation, (low, high) = blocks[0]["relation"], blocks[0]["support"]
+        each = level / 2 if relation == "==" else level
+        above, below = statistics.mean_excluded(_values(blocks), each, low, high, blocks[0]["target"])
+        return (above and relation != ">=") or (below and relation != "<=")
 
     def _limits(self, blocks: Sequence[Json], level: float, horizon: int) -> tuple[float, float]:
-        values = np.concatenate([np.frombuffer(base64.b64decode(block["values"])) for block in blocks])
+        values = _values(blocks)
         low, high = blocks[0]["support"]
         each = level / 2 if blocks[0]["relation"] == "==" else level
         return statistics.mean_sequence(values, each, low, high, horizon)
@@ -466,11 +472,10 @@ class Expectation(_Sampled):
         text = (
             f"mean of {runs} runs in [{lower:.6g}, {upper:.6g}] at level {level:.3g}, claimed {relation} {target:.6g}"
         )
-        strict = self._limits(stored, level / 2, first["planned"])
         single = next((block for block in stored if self._refutes(block)), None)
         width = upper - lower
-        if single is not None or (complete and _apart(*strict, target, relation)):
-            witness = (single or max(stored, key=lambda block: _mean_excess(block)))["witness"]
+        if single is not None or (complete and self._excluded(stored, level / 2)):
+            witness = (single or max(stored, key=_mean_excess))["witness"]
             return _Judgement(Finding.VIOLATION, f"{text}: refuted", width, confidence, witness)
         if complete and self._supported(lower, upper, target, relation):
             return _Judgement(Finding.NO_VIOLATION, text, width, confidence)
@@ -484,9 +489,8 @@ class Expectation(_Sampled):
         return upper <= target if relation == "<=" else lower >= target
 
 
-def _apart(lower: float, upper: float, target: float, relation: Relation) -> bool:
-    """Return whether the limits exclude every mean that the relation admits."""
-    return (relation != ">=" and lower > target) or (relation != "<=" and upper < target)
+def _values(blocks: Sequence[Json]) -> FloatArray:
+    return np.concatenate([np.frombuffer(base64.b64decode(block["values"])) for block in blocks])
 
 
 def _mean_excess(block: Json) -> float:

@@ -30,8 +30,8 @@ import numpy as np
 from mdps.validation import FloatArray
 from proofs_check.evidence import Confidence, Json
 
-BISECTIONS = 100
-"""Halvings of an interval of length one: enough for full float64 precision."""
+BISECTIONS = 60
+"""Halvings of an interval of length one: to 1e-18."""
 
 BET_FRACTION = 0.75
 """Largest part of the wealth that a bet may lose in one round."""
@@ -200,6 +200,22 @@ def _upper_mean(unit: FloatArray, alpha: float, horizon: int | None) -> float:
     bets = plug_in_bets(unit, alpha, horizon)
     threshold = math.log(1.0 / alpha)
     return _boundary(lambda mean: bool(log_wealth(unit, bets, mean).max() >= threshold), 1.0, 0.0)
+
+
+def mean_excluded(values: FloatArray, alpha: float, low: float, high: float, mean: float) -> tuple[bool, bool]:
+    """Return whether the mean is shown to be above, and to be below, a value: `mean_sequence` at one point, cheaper."""
+    unit = _to_unit(values, low, high)
+    if unit is None:
+        return low > mean, low < mean
+    point, threshold = (mean - low) / (high - low), math.log(1.0 / alpha)
+
+    def below(data: FloatArray, value: float) -> bool:
+        if not 0.0 < value <= 1.0:
+            return value > 1.0
+        bets = plug_in_bets(data, alpha, data.size)
+        return bool(log_wealth(data, bets, value).max() >= threshold)
+
+    return below(1.0 - unit, 1.0 - point), below(unit, point)
 
 
 def bernstein_sequence(values: FloatArray, alpha: float, low: float, high: float) -> tuple[float, float]:

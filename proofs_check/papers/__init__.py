@@ -1,0 +1,1 @@
+"""The checks, one module for each paper or family of lemmas."""
