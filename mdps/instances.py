@@ -174,10 +174,10 @@ def two_armed_hard(
     The first state is one of ``n_bandits`` bandits, uniformly. From there every action leads to the good state with
     probability 1/2, but the last one with probability :math:`1/2 + \Delta`; the good state pays 1 a stage until the
     end, the bad state nothing. With :math:`\Delta = \min(1/4, c \sqrt{BA/K})` the better action can hardly be told
-    from the others in K episodes, while each mistake costs :math:`(H - 1)\Delta`: any learner has a worst-case
-    regret of order :math:`(H - 1)\sqrt{BAK}` over the place of the better action. Here it is the last action, the
-    worst place for a learner that breaks ties in favour of the first. The optimal value is :math:`(H - 1)(1/2 +
-    \Delta)`.
+    from the others in K episodes, while each mistake costs :math:`(H - 1)\Delta`: hard for every learner, whose
+    worst case is a regret of order :math:`(H - 1)\sqrt{BAK}` over the place of the better action. Here it is the
+    last action, the worst place for a learner that breaks ties in favour of the first. The optimal value is
+    :math:`(H - 1)(1/2 + \Delta)`.
 
     States ``0 .. n_bandits - 1`` are the bandits, then the good and the bad state: S = ``n_bandits + 2``.
 

@@ -95,6 +95,11 @@ class RationalMDP:
         """Whether one kernel serves all stages."""
         return len(self.transitions) == 1
 
+    @property
+    def unit_rewards(self) -> bool:
+        """Whether all mean rewards lie in [0, 1]."""
+        return all(0 <= mean <= 1 for stage in self.rewards for row in stage for mean in row)
+
     @classmethod
     def from_weights(
         cls, weights: Nested, rewards: Nested, horizon: int, initial: Nested | None = None
@@ -239,12 +244,11 @@ def _staged(name: str, values: Nested, ndim: int, horizon: int) -> Nested:
 def _freeze(name: str, values: Any, shape: tuple[int, ...], axes: str, index: tuple[int, ...] = ()) -> Any:
     """Return nested tuples of fractions of exactly the given shape."""
     depth = len(index)
-    place = entry(name, index, axes)
     if depth == len(shape):
-        return _fraction(place, values)
+        return values if type(values) is Fraction else _fraction(entry(name, index, axes), values)
     if not isinstance(values, Sequence) or len(values) != shape[depth]:
         size = len(values) if isinstance(values, Sequence) else "no"
-        raise InvalidModelError(f"{place} has {size} entries, not {shape[depth]}")
+        raise InvalidModelError(f"{entry(name, index, axes)} has {size} entries, not {shape[depth]}")
     return tuple(_freeze(name, value, shape, axes, (*index, i)) for i, value in enumerate(values))
 
 

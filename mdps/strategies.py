@@ -92,11 +92,12 @@ def rational_mdps(
         Whether mean rewards lie in [0, 1]; else they lie in [-2, 2].
     """
     sizes = Sizes(min_states, max_states, min_actions, max_actions, max_horizon)
-    max_stages = 1 if stationary else max_horizon
-    stages = st.lists(_state_lists(sizes, unit_rewards), min_size=1, max_size=max_stages)
-    return st.builds(
-        _episodic, stages, st.integers(1, max_horizon), _weighted_targets(max_states), st.just(stationary is False)
-    )
+    states, initial = _state_lists(sizes, unit_rewards), _weighted_targets(max_states)
+    once = st.builds(_episodic, st.lists(states, min_size=1, max_size=1), st.integers(1, max_horizon), initial)
+    staged = st.builds(_staged, st.lists(states, min_size=1, max_size=max_horizon), initial)
+    if stationary is None:
+        return st.one_of(once, staged)
+    return once if stationary else staged
 
 
 def finite_horizon_mdps(
@@ -232,8 +233,9 @@ def rational_values(size: int, low: int = 0, high: int = 1) -> SearchStrategy[tu
 
 
 def _weighted_targets(n: int) -> SearchStrategy[list[tuple[int, int]]]:
-    """Draw pairs (next state, weight); the empty list stands for the point mass on state 0."""
-    return st.lists(st.tuples(st.integers(0, n - 1), st.integers(1, MAX_WEIGHT)), max_size=3)
+    """Draw pairs (next state, weight), one integer each; the empty list stands for the point mass on state 0."""
+    codes = st.lists(st.integers(0, n * MAX_WEIGHT - 1), max_size=3)
+    return codes.map(lambda drawn: [(code // MAX_WEIGHT, 1 + code % MAX_WEIGHT) for code in drawn])
 
 
 def _state_lists(sizes: Sizes, unit_rewards: bool) -> SearchStrategy[list[_State]]:
@@ -247,7 +249,7 @@ def _state_lists(sizes: Sizes, unit_rewards: bool) -> SearchStrategy[list[_State
 def _law(pairs: Sequence[tuple[int, int]], n: int) -> tuple[Fraction, ...]:
     weights = [0] * n
     for target, weight in pairs:
-        weights[target % n] += weight
+        weights[min(target, n - 1)] += weight  # deleting a state leaves the last one the last
     total = sum(weights)
     return tuple(Fraction(w, total) if total else Fraction(int(t == 0)) for t, w in enumerate(weights))
 
@@ -261,17 +263,20 @@ def _square(states: list[_State], n_states: int, n_actions: int) -> list[_State]
     return [_cycle(actions, n_actions) for actions in _cycle(states, n_states)]
 
 
-def _episodic(stages: list[list[_State]], horizon: int, initial: list[tuple[int, int]], staged: bool) -> RationalMDP:
+def _episodic(stages: list[list[_State]], horizon: int, initial: list[tuple[int, int]]) -> RationalMDP:
     n_states, n_actions = len(stages[0]), len(stages[0][0])
-    used = _cycle(stages, horizon) if staged or len(stages) > 1 else stages
-    models = [_square(states, n_states, n_actions) for states in used]
+    models = [_square(states, n_states, n_actions) for states in stages]
     transitions = [[[_law(pairs, n_states) for pairs, _ in actions] for actions in states] for states in models]
     rewards = [[[reward for _, reward in actions] for actions in states] for states in models]
     return RationalMDP(transitions, rewards, horizon, _law(initial, n_states))
 
 
+def _staged(stages: list[list[_State]], initial: list[tuple[int, int]]) -> RationalMDP:
+    return _episodic(stages, len(stages), initial)
+
+
 def _discounted(states: list[_State], discount: Fraction, initial: list[tuple[int, int]]) -> RationalDiscountedMDP:
-    model = _episodic([states], 1, initial, staged=False)
+    model = _episodic([states], 1, initial)
     return RationalDiscountedMDP(model.transitions[0], model.rewards[0], discount, model.initial)
 
 

@@ -169,7 +169,25 @@ def domain_of(symbols: Iterable[sp.Symbol], where: Iterable[Any] = ()) -> Domain
     order: list[sp.Symbol] = []
     while len(order) < len(ranges):
         order += [symbol for symbol in ranges if symbol not in order and before[symbol] <= set(order)]
-    return Domain({symbol: ranges[symbol] for symbol in order}, tuple(kept))
+    return Domain({symbol: _integral(ranges[symbol]) for symbol in order}, tuple(kept))
+
+
+def _integral(interval: Range) -> Range:
+    """Move the ends of a range of integers to integers inside, where that can be told."""
+    low, high = interval.low, interval.high
+    if interval.integer and low is not None:
+        if low.is_Rational:
+            low = sp.floor(low) + 1 if interval.low_open else sp.ceiling(low)
+        elif low.is_integer and interval.low_open:
+            low = low + 1
+        interval = replace(interval, low=low, low_open=interval.low_open and not low.is_integer)
+    if interval.integer and high is not None:
+        if high.is_Rational:
+            high = sp.ceiling(high) - 1 if interval.high_open else sp.floor(high)
+        elif high.is_integer and interval.high_open:
+            high = high - 1
+        interval = replace(interval, high=high, high_open=interval.high_open and not high.is_integer)
+    return interval
 
 
 def _tighten(ranges: dict[sp.Symbol, Range], before: dict[sp.Symbol, set[sp.Symbol]], relation: Any) -> list[sp.Basic]:
@@ -223,6 +241,7 @@ def points(domain: Domain, count: int, seed: int, special: Iterable[Any] = ()) -
         return
     rng = random.Random(seed)
     favoured = sorted(special)
+    solved = _solved(domain)
     fixed: list[Any] = ["low", "high", "middle", *favoured]
     found = 0
     for attempt in range(40 * count):
@@ -235,11 +254,38 @@ def points(domain: Domain, count: int, seed: int, special: Iterable[Any] = ()) -
             if value is None:
                 break
             point[symbol] = value
-        if len(point) == len(domain.ranges) and domain.contains(point):
+        if len(point) == len(domain.ranges) and _solve(point, solved) and domain.contains(point):
             yield point
             found += 1
             if found == count:
                 return
+
+
+def _solved(domain: Domain) -> list[tuple[sp.Symbol, sp.Expr]]:
+    """Solve each equation among the relations for a symbol that occurs linearly."""
+    solved: list[tuple[sp.Symbol, sp.Expr]] = []
+    for relation in domain.relations:
+        if isinstance(relation, sp.Eq):
+            gap = relation.lhs - relation.rhs
+            for symbol in reversed(domain.ranges):
+                slope = sp.diff(gap, symbol)
+                if slope != 0 and symbol not in slope.free_symbols and symbol not in dict(solved):
+                    solved.append((symbol, -gap.subs(symbol, 0) / slope))
+                    break
+    return solved
+
+
+def _solve(point: Point, solved: list[tuple[sp.Symbol, sp.Expr]]) -> bool:
+    """Set the symbols that equations determine; False if one has no rational value."""
+    for symbol, expr in solved:
+        try:
+            value = evaluate(expr, point)
+        except UndefinedValueError:
+            return False
+        if not isinstance(value, fmpq):
+            return False
+        point[symbol] = value
+    return True
 
 
 def _ends(interval: Range, point: Point) -> list[Any]:
@@ -695,23 +741,24 @@ def prove_sign(expr: sp.Expr, domain: Domain, *, strict: bool = False) -> str | 
 def _pieces(symbol: sp.Symbol, interval: Range) -> list[sp.Expr]:
     """Return parametrisations by nonnegative symbols that cover the range of a symbol."""
 
-    def fresh(positive: bool) -> sp.Symbol:
-        name = f"u_{symbol.name}"
-        integer = {"integer": True} if interval.integer else {}
-        return sp.Symbol(name, positive=True, **integer) if positive else sp.Symbol(name, nonnegative=True, **integer)
+    def fresh(positive: bool, integer: bool = False) -> sp.Symbol:
+        assumptions = {"positive": True} if positive else {"nonnegative": True}
+        return sp.Symbol(f"u_{symbol.name}", **assumptions, **({"integer": True} if integer else {}))
+
+    def beyond(bound: sp.Expr, is_open: bool) -> sp.Expr:
+        # Only the distance between integers is an integer.
+        if interval.integer and bound.is_integer:
+            return fresh(is_open, integer=True)
+        return fresh(is_open)
 
     low, high = interval.low, interval.high
     if low is None and high is None:
-        return [fresh(False), -fresh(False)]
+        return [fresh(False, interval.integer), -fresh(False, interval.integer)]
     if high is None:
-        return [low + (1 + fresh(False) if interval.integer and interval.low_open else fresh(interval.low_open))]
+        return [low + beyond(low, interval.low_open)]
     if low is None:
-        return [high - (1 + fresh(False) if interval.integer and interval.high_open else fresh(interval.high_open))]
-    part = (
-        sp.Symbol(f"u_{symbol.name}", positive=True)
-        if interval.low_open
-        else sp.Symbol(f"u_{symbol.name}", nonnegative=True)
-    )
+        return [high - beyond(high, interval.high_open)]
+    part = fresh(interval.low_open)
     inside = [(low + high * part) / (1 + part)]
     return inside if interval.high_open else [*inside, high]
 

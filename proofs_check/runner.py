@@ -6,6 +6,7 @@ workers or on their order.
 """
 
 import functools
+import gc
 import hashlib
 import json
 import platform
@@ -99,7 +100,7 @@ def seed_of(root: int, claim: str, check: str, index: int) -> np.random.SeedSequ
 
 def run_task(task: Task, settings: Settings) -> tuple[Task, str | None, str]:
     """Run one unit of work; return its result as JSON text, or None and a one-line error."""
-    loaded = registry.load(settings.modules)
+    loaded = _loaded(settings.modules)
     check = loaded.check(task.claim, task.check)
     mutant = _mutant(check, task.variant)
     claim = loaded.catalogue[task.claim]
@@ -114,6 +115,15 @@ def run_task(task: Task, settings: Settings) -> tuple[Task, str | None, str]:
     except Exception as error:
         message = " ".join(str(error).split())
         return task, None, f"{task.label}: {type(error).__name__}: {message}"
+
+
+@functools.cache
+def _loaded(modules: tuple[str, ...]) -> registry.Registry:
+    """Load the registry and exempt all that was imported from garbage collection, which would look at it in vain."""
+    loaded = registry.load(modules)
+    gc.collect()
+    gc.freeze()
+    return loaded
 
 
 def _mutant(check: Check, variant: str) -> Mutant | None:

@@ -1,6 +1,7 @@
 r"""Learning episode by episode: what all episodic learners share.
 
-Before episode k = 1, ..., K a learner chooses a policy :math:`\pi_k` from what it has seen; it plays it once. Its regret is
+Before episode k = 1, ..., K a learner chooses a policy :math:`\pi_k` from what it has seen, and plays it once. Its
+regret is
 
 .. math:: \operatorname{Reg}_K = \sum_{k=1}^{K} \big( J^\star - J(\pi_k) \big), \qquad J(\pi) = \rho^\top V_0^\pi ,
 
@@ -35,9 +36,9 @@ class OptimismReport:
     Attributes
     ----------
     first_violation
-        ``(N,)`` int64: the first episode (from 1) that was planned with a Q below Q* by more than the tolerance; 0 if none.
+        ``(N,)`` int64: the first episode (from 1) planned with a Q below Q* by more than the tolerance; 0 if none.
     largest_violation
-        ``(N,)``: the largest ``Q*_h(s, a) - Q_k,h(s, a)`` over all k, h, s, a; not above zero if there was no violation.
+        ``(N,)``: the largest ``Q*_h(s, a) - Q_k,h(s, a)`` over all k, h, s, a; above zero only if there was one.
     """
 
     first_violation: IntArray
@@ -188,8 +189,7 @@ def evaluate_from(
 
     ``values (H + 1, S)`` must be current after ``top`` and is filled up to it.
     """
-    n_stages, n_states = policy.shape
-    n_rows = rewards.shape[1]
+    n_states, n_rows = policy.shape[1], rewards.shape[1]
     stationary = transitions.size == n_rows * n_states
     flat_values = values.reshape(values.size)
     for h in range(top, -1, -1):
@@ -205,20 +205,18 @@ def evaluate_from(
 
 
 @kernel
-def add_weighted(
-    table: FloatArray, g: int, weights: FloatArray, h: int, totals: FloatArray, into: int
-) -> None:
-    """Add ``sum_t weights[h, t] * table[g, t, i]`` to ``totals[into, i]`` for all i, term by term in the order of t."""
+def add_weighted(table: FloatArray, g: int, weights: FloatArray, h: int, totals: FloatArray) -> None:
+    """Add ``sum_t weights[h, t] * table[g, t, i]`` to ``totals[i]`` for all i, term by term in the order of t."""
     n_terms, n = table.shape[1], table.shape[2]
     for block in range(n_terms // 4):  # four terms a pass: one load and one store of the total instead of four
         t = 4 * block
         w0, w1, w2, w3 = weights[h, t], weights[h, t + 1], weights[h, t + 2], weights[h, t + 3]
         for i in range(n):
-            part = totals[into, i] + w0 * table[g, t, i]
+            part = totals[i] + w0 * table[g, t, i]
             part = part + w1 * table[g, t + 1, i]
             part = part + w2 * table[g, t + 2, i]
-            totals[into, i] = part + w3 * table[g, t + 3, i]
+            totals[i] = part + w3 * table[g, t + 3, i]
     for t in range(n_terms - n_terms % 4, n_terms):
         w0 = weights[h, t]
         for i in range(n):
-            totals[into, i] = totals[into, i] + w0 * table[g, t, i]
+            totals[i] = totals[i] + w0 * table[g, t, i]

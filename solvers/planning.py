@@ -46,25 +46,25 @@ __all__ = [
     "DiscountedSolution",
     "LinearProgrammeSolution",
     "NotConvergedError",
+    "Plan",
+    "as_policy",
+    "backward_induction",
     "bellman_optimality",
     "bellman_policy",
     "certify",
     "discounted_occupancy",
+    "evaluate",
     "evaluate_discounted",
     "inexact_policy_iteration",
     "linear_programme",
     "modified_policy_iteration",
-    "policy_iteration",
-    "solve",
-    "value_iteration",
-    "Plan",
-    "as_policy",
-    "backward_induction",
-    "evaluate",
     "occupancy",
+    "policy_iteration",
     "policy_value",
     "q_values",
     "random_policy",
+    "solve",
+    "value_iteration",
 ]
 
 
@@ -154,10 +154,11 @@ def occupancy(mdp: FiniteHorizonMDP, policy: npt.ArrayLike) -> FloatArray:
     """
     staged = as_policy(policy, mdp.n_states, mdp.n_actions, mdp.horizon)
     measure = np.empty((mdp.horizon, mdp.n_states, mdp.n_actions))
+    laws = np.empty((mdp.horizon + 1, mdp.n_states))
     if staged.ndim == 2:
-        kernels.occupancy_deterministic(mdp.transitions, staged, mdp.initial, measure)
+        kernels.occupancy_deterministic(mdp.transitions, staged, mdp.initial, laws, measure)
     else:
-        kernels.occupancy_stochastic(mdp.transitions, staged, mdp.initial, measure)
+        kernels.occupancy_stochastic(mdp.transitions, staged, mdp.initial, laws, measure)
     return measure
 
 

@@ -11,18 +11,20 @@ For :math:`\gamma \in [0, 1)` the optimal value is the fixed point of
           V^* - V^\pi \le \frac{ \max(T V - V)^+ + \max(V - T V)^+ }{1 - \gamma m}
           \quad (\pi \text{ greedy for } V),
 
-and the computed :math:`T V` differs from the exact one by at most :math:`\epsilon (n + 4)(\max |r| + \gamma m \max |V|)`
-with n the depth of the sums. Every solver below, whatever its own stopping rule, reports this bound, evaluated by one full
-sweep at the values that it returns: ``error_bound`` holds for the model as stored, rounding included.
+and the computed :math:`T V` differs from the exact one by at most
+:math:`\epsilon (n + 4)(\max |r| + \gamma m \max |V|)` with n the depth of the sums. Every solver below, whatever its
+own stopping rule, reports this bound, evaluated by one full sweep at the values that it returns: ``error_bound`` holds
+for the model as stored, rounding included.
 
-**Methods.** Value iteration stops by the span of :math:`V_{n+1} - V_n` and returns the middle of MacQueen's bounds, or by
-its sup norm. Policy iteration solves :math:`(I - \gamma P_\pi) V = r_\pi` exactly, modified policy iteration sweeps it a few
+**Methods.** Value iteration stops by the span of :math:`V_{n+1} - V_n` and returns the middle of MacQueen's bounds, or
+by its sup norm. Policy iteration solves :math:`(I - \gamma P_\pi) V = r_\pi`, modified policy iteration sweeps it a few
 times, inexact policy iteration reduces its residual by a constant factor with a Krylov method. The linear programme is
 :math:`\min w^\top V` subject to :math:`V \ge T_a V` for all a; its dual is the occupancy measure.
 
 References
 ----------
-J. MacQueen (1966). A modified dynamic programming method for Markovian decision problems. J. Math. Anal. Appl. 14, 38-43.
+J. MacQueen (1966). A modified dynamic programming method for Markovian decision problems. J. Math. Anal. Appl. 14,
+38-43.
 M. L. Puterman (1994). Markov Decision Processes. Wiley, chapter 6.
 M. L. Puterman and M. C. Shin (1978). Modified policy iteration algorithms for discounted Markov decision problems.
 Management Science 24(11), 1127-1137.
@@ -31,7 +33,7 @@ H. A. van der Vorst (1992). Bi-CGSTAB. SIAM J. Sci. Stat. Comput. 13(2), 631-644
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -449,13 +451,16 @@ def policy_iteration(
         Unless ``allow_unconverged``.
     """
     _require_tolerance(tolerance)
+    _require_limit(max_iterations)
     rows, factor = as_rows(mdp.transitions), contraction(mdp)
     floor = EPSILON * (2 * rows.depth + 16)
     out, improved = np.empty(mdp.n_states), np.empty(mdp.n_states, np.int64)
     policy = mdp.rewards.argmax(axis=1)
     if initial_policy is not None:
         policy = as_policy(np.asarray(initial_policy, np.int64), mdp.n_states, mdp.n_actions, 1)[0]
-    for iteration in range(1, max_iterations + 1):
+    iterations = 0
+    while iterations < max_iterations:
+        iterations += 1
         matrix, rewards = policy_chain(mdp, policy)
         values = _solve(matrix, mdp.discount, rewards, 0.25 * tolerance * (1.0 - factor))
         _, high, scale = kernels.optimality_sweep(*rows[:3], mdp.rewards, mdp.discount, values, out, improved)
@@ -463,7 +468,11 @@ def policy_iteration(
             break
         policy = improved.copy()
     certificate = _certify(rows, mdp.rewards, mdp.discount, factor, values)
-    return _solution(values, certificate, iteration, "policy_iteration", tolerance, allow_unconverged)
+    return _solution(values, certificate, iterations, "policy_iteration", tolerance, allow_unconverged)
+
+
+HIGHS_OPTIONS: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+"""The tightest tolerances that HiGHS admits."""
 
 
 def linear_programme(
@@ -489,14 +498,9 @@ def linear_programme(
         kernel = mdp.transitions
     states = sparse.kron(sparse.eye_array(S), np.ones((A, 1)), format="csr")
     start = mdp.initial if mdp.initial.min() > 0.0 else np.full(S, 1.0 / S)
-    result = linprog(
-        start,
-        A_ub=mdp.discount * kernel - states,
-        b_ub=-mdp.rewards.ravel(),
-        bounds=(None, None),
-        method="highs-ds",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )
+    below: Any = sparse.csr_array(mdp.discount * kernel - states)
+    limits = -mdp.rewards.ravel()
+    result: Any = linprog(start, below, limits, bounds=(None, None), method="highs-ds", options=HIGHS_OPTIONS)
     if result.status != 0:
         raise NotConvergedError(f"HiGHS: {result.message}")
     values = np.ascontiguousarray(result.x)
@@ -552,8 +556,7 @@ def _iterate(
 ) -> DiscountedSolution:
     """Run ``step`` until the values that it leaves are certified; its own rule may be short by a rounding error."""
     _require_tolerance(tolerance)
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations is {max_iterations}, not a positive integer")
+    _require_limit(max_iterations)
     factor = contraction(mdp)
     values = np.zeros(mdp.n_states) if initial_values is None else _as_values(initial_values, mdp.n_states)
     iterations = 0
@@ -597,3 +600,8 @@ def _as_values(values: npt.ArrayLike, n_states: int) -> FloatArray:
 def _require_tolerance(tolerance: float) -> None:
     if not 0.0 < tolerance < np.inf:
         raise ValueError(f"tolerance is {tolerance!r}, not a positive number")
+
+
+def _require_limit(max_iterations: int) -> None:
+    if max_iterations < 1:
+        raise ValueError(f"max_iterations is {max_iterations}, not a positive integer")

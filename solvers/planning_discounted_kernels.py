@@ -7,14 +7,14 @@ A model is its rows: ``data`` with ``indices`` and ``indptr`` in CSR form, row `
 .. math:: (T V)(s) = \max_a \, r(s, a) + \gamma \sum_t p(t \mid s, a) V(t),
           \qquad (T_\pi V)(s) = r(s, \pi(s)) + \gamma \sum_t p(t \mid s, \pi(s)) V(t).
 
-Stopping rules used inside the loops (g stands for the discount). With :math:`\ell \le V_{n+1} - V_n \le u`
-coordinatewise and :math:`V_{n+1} = T V_n`,
+Stopping rules used inside the loops (g stands for the discount). With :math:`\ell \le V_{n+1} - V_n \le u` in all
+coordinates and :math:`V_{n+1} = T V_n`,
 
 .. math:: V_{n+1} + \tfrac{g}{1 - g} \ell \le V^* \le V_{n+1} + \tfrac{g}{1 - g} u
           \qquad \text{(MacQueen 1966; Puterman 1994, theorem 6.6.3)},
 
-so that the middle of the two bounds is within :math:`\frac{g}{2 (1 - g)} (u - \ell)` of the optimum. They decide when to
-stop, never what is reported: the caller certifies the final values by a full sweep of their own.
+so that the middle of the two bounds is within :math:`\frac{g}{2 (1 - g)} (u - \ell)` of the optimum. They decide
+when to stop, never what is reported: the caller certifies the final values by a full sweep of their own.
 """
 
 import numpy as np
@@ -90,8 +90,8 @@ def eliminating_sweep(
     Parameters
     ----------
     upper, ceiling
-        ``(S, A)`` and ``(S,)``: a bound of each expected next value, and the largest bound of an action value other than
-        the policy's, both less ``rise`` (the latter times the discount) at the time they were written.
+        ``(S, A)`` and ``(S,)``: a bound of each expected next value, and the largest bound of an action value other
+        than the policy's, both less ``rise`` (the latter times the discount) at the time they were written.
     rise
         Bound of how far an expected next value has risen in total.
     slack
@@ -154,15 +154,16 @@ def value_iteration(
     """
     factor = discount / (1.0 - discount)
     reward_scale, scale = 0.0, 0.0
-    for reward in rewards.flat:
-        reward_scale = max(reward_scale, abs(reward))
     largest = -np.inf
     for value in values:
         largest = max(largest, value)
         scale = max(scale, abs(value))
-    upper[:] = largest + mass_tolerance * abs(largest)
-    ceiling[:] = np.inf
-    policy[:] = 0
+    for s in range(values.size):
+        ceiling[s] = np.inf
+        policy[s] = 0
+        for a in range(rewards.shape[1]):
+            upper[s, a] = largest + mass_tolerance * abs(largest)
+            reward_scale = max(reward_scale, abs(rewards[s, a]))
     rise, drift = 0.0, 0.0
     for iteration in range(1, max_iterations + 1):
         slack = rounding * (reward_scale + scale + abs(rise)) + drift
@@ -175,14 +176,20 @@ def value_iteration(
         change = 0.5 * (high - low) if span else max(abs(low), abs(high))
         if factor * change <= tolerance or change <= rounding * scale:
             if span:
-                values += 0.5 * factor * (low + high)
+                _shift(values, 0.5 * factor * (low + high))
             return iteration
     return max_iterations
 
 
 @kernel
+def _shift(values: FloatArray, amount: float) -> None:
+    for s in range(values.size):
+        values[s] += amount
+
+
+@kernel
 def _copy_largest(source: FloatArray, target: FloatArray) -> float:
-    """Copy ``source`` and return its largest absolute entry."""
+    """Copy ``source`` into ``target`` and return its largest absolute entry."""
     largest = 0.0
     for s in range(source.size):
         target[s] = source[s]
@@ -242,7 +249,7 @@ def policy_sweeps(
             a = policy[s]
             expected = expectation(data, indices, indptr, s * n_actions + a, values)
             out[s] = rewards[s, a] + discount * expected
-        values[:] = out
+        _copy_largest(out, values)
 
 
 @kernel
@@ -260,14 +267,14 @@ def modified_policy_iteration(
     n_sweeps: int,
     max_iterations: int,
 ) -> int:
-    """Alternate a greedy sweep and ``n_sweeps`` sweeps of its policy until the span rule meets ``tolerance``, or stalls."""
+    """Alternate a greedy sweep and ``n_sweeps`` sweeps of its policy until the span rule is met, or stalls."""
     factor = discount / (1.0 - discount)
     for iteration in range(1, max_iterations + 1):
         low, high, scale = optimality_sweep(data, indices, indptr, rewards, discount, values, out, policy)
-        values[:] = out
+        _copy_largest(out, values)
         change = 0.5 * (high - low)
         if factor * change <= tolerance or change <= rounding * scale:
-            values += 0.5 * factor * (low + high)
+            _shift(values, 0.5 * factor * (low + high))
             return iteration
         policy_sweeps(data, indices, indptr, rewards, discount, policy, values, out, n_sweeps)
     return max_iterations
@@ -290,7 +297,7 @@ def inexact_policy_iteration(
     max_inner: int,
     max_iterations: int,
 ) -> int:
-    """Alternate a greedy sweep and a Krylov evaluation of its policy until the span rule meets ``tolerance``, or stalls.
+    """Alternate a greedy sweep and a Krylov evaluation of its policy until the span rule is met, or stalls.
 
     The inner system is solved until its residual is ``forcing`` times the optimality residual. A solve that did not
     bring its residual down is thrown away for ``n_sweeps`` sweeps of the policy, which always do.
@@ -302,10 +309,10 @@ def inexact_policy_iteration(
     work = np.empty((5, n_states))
     for iteration in range(1, max_iterations + 1):
         low, high, scale = optimality_sweep(data, indices, indptr, rewards, discount, values, out, policy)
-        values[:] = out
+        _copy_largest(out, values)
         change = 0.5 * (high - low)
         if factor * change <= tolerance or change <= rounding * scale:
-            values += 0.5 * factor * (low + high)
+            _shift(values, 0.5 * factor * (low + high))
             return iteration
         for s in range(n_states):
             selected[s] = s * n_actions + policy[s]
@@ -314,7 +321,7 @@ def inexact_policy_iteration(
         target = forcing * residual
         achieved = bicgstab(data, indices, indptr, selected, discount, right, values, work, target, max_inner)
         if not achieved <= discount * residual:
-            values[:] = out
+            _copy_largest(out, values)
             policy_sweeps(data, indices, indptr, rewards, discount, policy, values, out, n_sweeps)
     return max_iterations
 

@@ -34,7 +34,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @intrinsic
 def dot(typing_context: Any, rows: Any, i: Any, vector: Any, j: Any, n: Any) -> Any:
-    """Return ``rows[i : i + n] @ vector[j : j + n]`` of flat C-contiguous arrays, in the module's order of summation.
+    """Return ``rows[i : i + n] @ vector[j : j + n]`` of C-contiguous arrays, seen as flat, in the module's order.
 
     Written in LLVM's vector instructions because the order of summation is part of the result: the compiler must not
     choose it, and without being told it would not vectorise the sum at all.
@@ -98,8 +98,8 @@ def backward_induction(
     Parameters
     ----------
     upper, ceiling
-        Work space ``(S, A)`` and ``(S,)``: a bound of the expected next value less U, and the largest bound of an action
-        value other than the policy's, less U and the rise of the rewards.
+        Work space ``(S, A)`` and ``(S,)``: a bound of the expected next value less U, and the largest bound of an
+        action value other than the policy's, less U and the rise of the rewards.
     mass_tolerance
         Bound of the deviation of each row's mass from one.
     rounding
@@ -107,22 +107,23 @@ def backward_induction(
     """
     n_stages, n_states = policy.shape
     n_actions = rewards.shape[2]
-    rows = transitions.reshape(transitions.size)
-    flat_values = values.reshape(values.size)
     largest = 0.0
-    for reward in rewards.flat:
-        largest = max(largest, abs(reward))
+    for stage in rewards:
+        for row in stage:
+            for reward in row:
+                largest = max(largest, abs(reward))
     slack = rounding * n_stages * largest * (1.0 + mass_tolerance) ** n_stages
-    values[n_stages, :] = 0.0
-    upper[:] = 0.0
+    for s in range(n_states):
+        values[n_stages, s] = 0.0
     for s in range(n_states):
         _greedy(rewards[(n_stages - 1) % rewards.shape[0]], s, values, policy, n_stages - 1)
         ceiling[s] = np.inf
+        for a in range(n_actions):
+            upper[s, a] = 0.0
     rise = 0.0  # U: how far an expected next value may have risen
     reward_rise = 0.0
     for h in range(n_stages - 2, -1, -1):
         r = rewards[h % rewards.shape[0]]
-        following = (h + 1) * n_states
         step = -np.inf
         for t in range(n_states):
             step = max(step, values[h + 1, t] - values[h + 2, t])
@@ -131,26 +132,51 @@ def backward_induction(
             reward_rise += _largest_rise(rewards, h)
         for s in range(n_states):
             greedy = policy[h + 1, s]
-            expected = dot(rows, (s * n_actions + greedy) * n_states, flat_values, following, n_states)
+            expected = dot(transitions, (s * n_actions + greedy) * n_states, values, (h + 1) * n_states, n_states)
             upper[s, greedy] = expected - rise
             best = r[s, greedy] + expected
             if ceiling[s] + reward_rise + rise + slack >= best:
-                incumbent = greedy
-                for a in range(n_actions):
-                    if a != incumbent and r[s, a] + upper[s, a] + rise + slack >= best:
-                        expected = dot(rows, (s * n_actions + a) * n_states, flat_values, following, n_states)
-                        upper[s, a] = expected - rise
-                        candidate = r[s, a] + expected
-                        if candidate > best or (candidate == best and a < greedy):
-                            best = candidate
-                            greedy = a
-                top = -np.inf
-                for a in range(n_actions):
-                    if a != greedy:
-                        top = max(top, r[s, a] + upper[s, a])
-                ceiling[s] = top - reward_rise
+                start = (h + 1) * n_states
+                best, greedy = _compare(transitions, r, values, start, upper, s, greedy, best, rise, slack)
+                ceiling[s] = _second(r, upper, s, greedy) - reward_rise
             policy[h, s] = greedy
             values[h, s] = best
+
+
+@kernel
+def _compare(
+    transitions: FloatArray,
+    r: FloatArray,
+    values: FloatArray,
+    start: int,
+    upper: FloatArray,
+    s: int,
+    incumbent: int,
+    best: float,
+    rise: float,
+    slack: float,
+) -> tuple[float, int]:
+    """Read the actions of state s that may beat the incumbent's value ``best``; return the best value and action."""
+    greedy = incumbent
+    n_states, n_actions = r.shape
+    for a in range(n_actions):
+        if a != incumbent and r[s, a] + upper[s, a] + rise + slack >= best:
+            expected = dot(transitions, (s * n_actions + a) * n_states, values, start, n_states)
+            upper[s, a] = expected - rise
+            candidate = r[s, a] + expected
+            if candidate > best or (candidate == best and a < greedy):
+                best, greedy = candidate, a
+    return best, greedy
+
+
+@kernel
+def _second(r: FloatArray, upper: FloatArray, s: int, greedy: int) -> float:
+    """Return the largest ``r + upper`` of state s among the actions other than ``greedy``."""
+    top = -np.inf
+    for a in range(r.shape[1]):
+        if a != greedy:
+            top = max(top, r[s, a] + upper[s, a])
+    return top
 
 
 @kernel
@@ -175,13 +201,15 @@ def _largest_rise(rewards: FloatArray, h: int) -> float:
 
 
 @kernel
-def _look_ahead(rows: FloatArray, first: int, r: FloatArray, values: FloatArray, start: int, q: FloatArray) -> None:
-    """Fill ``q (S, A)`` with ``r`` plus the expected value: rows from ``rows[first]``, values from ``values[start]``."""
+def _look_ahead(
+    transitions: FloatArray, first: int, r: FloatArray, values: FloatArray, start: int, q: FloatArray
+) -> None:
+    """Fill ``q (S, A)`` with ``r`` plus the expected values, from the given flat offsets of the rows and values."""
     n_states, n_actions = r.shape
     for s in range(n_states):
         for a in range(n_actions):
             row = first + (s * n_actions + a) * n_states
-            q[s, a] = r[s, a] + dot(rows, row, values, start, n_states)
+            q[s, a] = r[s, a] + dot(transitions, row, values, start, n_states)
 
 
 @kernel
@@ -194,13 +222,12 @@ def full_backward_induction(
     """
     n_stages, n_states = policy.shape
     n_actions = rewards.shape[2]
-    rows = transitions.reshape(transitions.size)
-    flat_values = values.reshape(values.size)
-    values[n_stages, :] = 0.0
+    for s in range(n_states):
+        values[n_stages, s] = 0.0
     for h in range(n_stages - 1, -1, -1):
         first = (h % transitions.shape[0]) * n_states * n_actions * n_states
         q = q_values[h % q_values.shape[0]]
-        _look_ahead(rows, first, rewards[h % rewards.shape[0]], flat_values, (h + 1) * n_states, q)
+        _look_ahead(transitions, first, rewards[h % rewards.shape[0]], values, (h + 1) * n_states, q)
         for s in range(n_states):
             _greedy(q, s, values, policy, h)
 
@@ -209,12 +236,10 @@ def full_backward_induction(
 def action_values(transitions: FloatArray, rewards: FloatArray, values: FloatArray, q_values: FloatArray) -> None:
     """Fill ``q_values (H, S, A)`` with the one-step look-ahead of the given ``values (H + 1, S)``."""
     n_stages, n_states, n_actions = q_values.shape
-    rows = transitions.reshape(transitions.size)
-    flat_values = values.reshape(values.size)
     for h in range(n_stages):
         first = (h % transitions.shape[0]) * n_states * n_actions * n_states
         r = rewards[h % rewards.shape[0]]
-        _look_ahead(rows, first, r, flat_values, (h + 1) * n_states, q_values[h])
+        _look_ahead(transitions, first, r, values, (h + 1) * n_states, q_values[h])
 
 
 @kernel
@@ -223,16 +248,15 @@ def evaluate_deterministic(transitions: FloatArray, rewards: FloatArray, policy:
     n_stages = values.shape[0] - 1
     n_states = values.shape[1]
     n_actions = rewards.shape[2]
-    rows = transitions.reshape(transitions.size)
-    flat_values = values.reshape(values.size)
-    values[n_stages, :] = 0.0
+    for s in range(n_states):
+        values[n_stages, s] = 0.0
     for h in range(n_stages - 1, -1, -1):
         first = (h % transitions.shape[0]) * n_states
         r = rewards[h % rewards.shape[0]]
         actions = policy[h % policy.shape[0]]
         for s in range(n_states):
             row = ((first + s) * n_actions + actions[s]) * n_states
-            values[h, s] = r[s, actions[s]] + dot(rows, row, flat_values, (h + 1) * n_states, n_states)
+            values[h, s] = r[s, actions[s]] + dot(transitions, row, values, (h + 1) * n_states, n_states)
 
 
 @kernel
@@ -241,9 +265,8 @@ def evaluate_stochastic(transitions: FloatArray, rewards: FloatArray, policy: Fl
     n_stages = values.shape[0] - 1
     n_states = values.shape[1]
     n_actions = policy.shape[2]
-    rows = transitions.reshape(transitions.size)
-    flat_values = values.reshape(values.size)
-    values[n_stages, :] = 0.0
+    for s in range(n_states):
+        values[n_stages, s] = 0.0
     for h in range(n_stages - 1, -1, -1):
         first = (h % transitions.shape[0]) * n_states
         r = rewards[h % rewards.shape[0]]
@@ -253,65 +276,72 @@ def evaluate_stochastic(transitions: FloatArray, rewards: FloatArray, policy: Fl
             for a in range(n_actions):
                 if law[s, a] != 0.0:
                     row = ((first + s) * n_actions + a) * n_states
-                    expected = dot(rows, row, flat_values, (h + 1) * n_states, n_states)
+                    expected = dot(transitions, row, values, (h + 1) * n_states, n_states)
                     mean += law[s, a] * (r[s, a] + expected)
             values[h, s] = mean
 
 
 @kernel
 def occupancy_deterministic(
-    transitions: FloatArray, policy: IntArray, initial: FloatArray, occupancy: FloatArray
+    transitions: FloatArray, policy: IntArray, initial: FloatArray, laws: FloatArray, occupancy: FloatArray
 ) -> None:
-    r"""Fill ``occupancy (H, S, A)`` with :math:`P_\pi(s_h = s, a_h = a)` of ``policy (H or 1, S)``."""
-    n_stages, n_states, _ = occupancy.shape
-    occupancy[:] = 0.0
-    law = initial.copy()
-    following = np.empty(n_states)
+    r"""Fill ``occupancy (H, S, A)`` with :math:`P_\pi(s_h = s, a_h = a)` of ``policy (H or 1, S)``.
+
+    ``laws (H + 1, S)`` receives the laws of the states.
+    """
+    n_stages, n_states, n_actions = occupancy.shape
+    for s in range(n_states):
+        laws[0, s] = initial[s]
     for h in range(n_stages):
         p = transitions[h % transitions.shape[0]]
         actions = policy[h % policy.shape[0]]
-        following[:] = 0.0
+        for t in range(n_states):
+            laws[h + 1, t] = 0.0
         for s in range(n_states):
-            mass = law[s]
-            if mass != 0.0:
-                a = actions[s]
-                occupancy[h, s, a] = mass
-                row = p[s, a]
-                for t in range(n_states):
-                    following[t] += mass * row[t]
-        law[:] = following
+            for a in range(n_actions):
+                occupancy[h, s, a] = 0.0
+            occupancy[h, s, actions[s]] = laws[h, s]
+            _push(p[s, actions[s]], laws[h, s], laws[h + 1])
 
 
 @kernel
 def occupancy_stochastic(
-    transitions: FloatArray, policy: FloatArray, initial: FloatArray, occupancy: FloatArray
+    transitions: FloatArray, policy: FloatArray, initial: FloatArray, laws: FloatArray, occupancy: FloatArray
 ) -> None:
-    r"""Fill ``occupancy (H, S, A)`` with :math:`P_\pi(s_h = s, a_h = a)` of ``policy (H or 1, S, A)``."""
+    r"""Fill ``occupancy (H, S, A)`` with :math:`P_\pi(s_h = s, a_h = a)` of ``policy (H or 1, S, A)``.
+
+    ``laws (H + 1, S)`` receives the laws of the states.
+    """
     n_stages, n_states, n_actions = occupancy.shape
-    law = initial.copy()
-    following = np.empty(n_states)
+    for s in range(n_states):
+        laws[0, s] = initial[s]
     for h in range(n_stages):
         p = transitions[h % transitions.shape[0]]
         actions = policy[h % policy.shape[0]]
-        following[:] = 0.0
+        for t in range(n_states):
+            laws[h + 1, t] = 0.0
         for s in range(n_states):
             for a in range(n_actions):
-                mass = law[s] * actions[s, a]
-                occupancy[h, s, a] = mass
-                if mass != 0.0:
-                    row = p[s, a]
-                    for t in range(n_states):
-                        following[t] += mass * row[t]
-        law[:] = following
+                occupancy[h, s, a] = laws[h, s] * actions[s, a]
+                _push(p[s, a], occupancy[h, s, a], laws[h + 1])
+
+
+@kernel
+def _push(row: FloatArray, mass: float, law: FloatArray) -> None:
+    """Add ``mass`` times ``row`` to ``law``."""
+    if mass != 0.0:
+        for t in range(law.size):
+            law[t] += mass * row[t]
 
 
 @kernel
 def first_bad_action(policy: IntArray, n_actions: int) -> int:
     """Return the flat index of the first action outside ``0 .. n_actions - 1`` of ``policy (., S)``, or -1."""
-    flat = policy.ravel()
-    for i in range(flat.size):
-        if flat[i] < 0 or flat[i] >= n_actions:
-            return i
+    n_stages, n_states = policy.shape
+    for h in range(n_stages):
+        for s in range(n_states):
+            if policy[h, s] < 0 or policy[h, s] >= n_actions:
+                return h * n_states + s
     return -1
 
 

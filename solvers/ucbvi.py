@@ -7,8 +7,8 @@ Before each episode, with counts n and empirical kernels :math:`\hat p = n(\cdot
 .. math:: Q_h(s, a) = \min\{ Q_h^{\text{before}}(s, a),\; C_h,\; r_h(s, a) + \hat p V_{h+1}(s, a) + b_h(s, a) \},
           \qquad V_h(s) = \max_a Q_h(s, a),
 
-and the greedy policy is played, ties to the lowest action. The first term of the minimum, the ceiling C, the bonus b, the
-value of a pair without a visit and the pooling of the stages (one count for all of them) tell the variants apart:
+and the greedy policy is played, ties to the lowest action. The first term of the minimum, the ceiling C, the bonus b,
+the value of a pair without a visit and the pooling of the stages (one count for all) tell the variants apart:
 
 =============================== ==================== ==================== ======= ========= =========================
 variant                         bonus b              log term L           C       unvisited counts
@@ -25,12 +25,15 @@ with T = K H and
 .. math:: b_h = \sqrt{\frac{8 L \operatorname{Var}_{\hat p}(V_{h+1})}{n}} + \frac{14 H L}{3 n}
     + \sqrt{\frac{8}{n} \sum_t \hat p(t) \min\Big\{ \frac{100^2 H^3 S^2 A L^2}{N'_{h+1}(t)},\, H^2 \Big\}} \tag{2}
 
-where :math:`N'_h(t)` counts the episodes that were in state t at stage h. The last two are the algorithms of Azar et al.
-for one kernel shared by all stages; the first, for a kernel per stage, is an explicit-constant variant that is not
-published: its ceilings and its value of unvisited pairs make the last stage, where nothing is unknown, free of bonus.
+where :math:`N'_h(t)` counts the episodes that were in state t at stage h, the state after the last action included. The
+last two are the algorithms of Azar et al. for one kernel shared by all stages. The first, for a kernel per stage, is an
+explicit-constant variant that is not published. Nothing is unknown at its last stage, so that Q = r there: with any
+other value of unvisited pairs a learner would explore a bandit (H = 1) whose rewards it knows.
 
-**Incremental planning.** An episode changes the counts of at most H pairs. A stage whose next values are unchanged
-is planned again at those pairs only, all others in full: exactly what planning all of it gives, bit for bit.
+**Incremental planning.** An episode changes the counts of at most H pairs. With a count per stage, and a bonus that
+needs no next values, a stage whose next values are unchanged is planned again at its visited pair only. Where reward
+plus bonus of every visited pair is at the ceiling already, the next values are not read. Both give what planning all of
+it gives, bit for bit.
 
 References
 ----------
@@ -39,7 +42,7 @@ Algorithms 1 to 4.
 """
 
 from dataclasses import dataclass
-from math import isfinite, log
+from math import log
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -216,8 +219,11 @@ class Memory(NamedTuple):
     policy: IntArray  # (H, S)
     truth: FloatArray  # (H + 1, S): true values of the policy
     path: IntArray  # (2, H + 1): states and rows of the last episode
-    work: FloatArray  # (3, S * A): means of the next values, widths that depend on them, and room for sums
-    actions: IntArray  # (S,), scratch
+    means: FloatArray  # (S * A,): of the next values; scratch, as all that follows
+    widths: FloatArray  # (S * A,): the part of the bonus that depends on the next values
+    sums: FloatArray  # (S * A,)
+    best: FloatArray  # (S,)
+    actions: IntArray  # (S,)
 
 
 def run_ucbvi(
@@ -262,14 +268,9 @@ def run_ucbvi(
         For an argument outside its domain, or a variant that pools the stages of a non-stationary model.
     """
     spec = _spec(bonus)
-    require_positive("episodes", episodes)
-    require_positive("runs", runs)
-    require_probability("delta", delta)
-    require_non_negative("scale", scale)
-    require_unit_rewards(mdp)
-    if spec.pooled and not mdp.stationary:
-        raise ValueError(f"bonus {spec.name!r} pools the stages, but the model has {mdp.horizon} transition kernels")
     points = record_points(episodes, record)
+    require_positive("runs", runs)
+    _require_setting(spec, mdp, delta, scale)
     H, S, A = mdp.horizon, mdp.n_states, mdp.n_actions
     optimum = backward_induction(mdp, keep_q_values=check_optimism)
     q_star = np.empty((0, S * A)) if optimum.q_values is None else by_row(optimum.q_values)
@@ -326,6 +327,14 @@ def stage_range(name: Range, horizon: int) -> FloatArray:
     return np.full(horizon, float(horizon) if name == "horizon" else 1.0)
 
 
+def _require_setting(spec: BonusSpec, mdp: FiniteHorizonMDP, delta: float, scale: float) -> None:
+    require_probability("delta", delta)
+    require_non_negative("scale", scale)
+    require_unit_rewards(mdp)
+    if spec.pooled and not mdp.stationary:
+        raise ValueError(f"bonus {spec.name!r} pools the stages, but the model has {mdp.horizon} transition kernels")
+
+
 def _spec(bonus: BonusSpec | str) -> BonusSpec:
     if isinstance(bonus, BonusSpec):
         return bonus
@@ -348,7 +357,10 @@ def new_memory(n_stages: int, n_states: int, n_actions: int, episodes: int, *, p
         policy=np.empty((H, S), dtype=np.int64),
         truth=np.empty((H + 1, S)),
         path=np.empty((2, H + 1), dtype=np.int64),
-        work=np.empty((3, rows)),
+        means=np.empty(rows),
+        widths=np.empty(rows),
+        sums=np.empty(rows),
+        best=np.empty(S),
         actions=np.empty(S, dtype=np.int64),
     )
 
@@ -386,7 +398,8 @@ def learn(
     """
     initial, initial_cdf, next_cdf, transitions, rewards = world
     stages, variance, product_std, third, numerator, largest, scale, monotone = bonus
-    moves, visits, tables, below, arrivals, values, policy, truth, path, work, actions = memory
+    moves, visits, tables, below, arrivals, values, policy, truth, path = memory[:9]
+    means, widths, sums, best, actions = memory[9:]
     episodes = points[-1]
     worst = shortfall(q_star, tables)
     first = 1 if worst > OPTIMISM_TOLERANCE else 0
@@ -404,7 +417,7 @@ def learn(
             reweight(path, numerator, largest, arrivals)
         top = replan(
             path, moves, visits, arrivals, tables, below, values, policy,
-            scale, variance, product_std, third, monotone, work, actions,
+            scale, variance, product_std, third, monotone, means, widths, sums, best, actions,
         )  # fmt: skip
         if q_star.shape[0] > 0:
             worst = max(worst, shortfall(q_star, tables))
@@ -470,7 +483,10 @@ def replan(
     product_std: bool,
     third: float,
     monotone: bool,
-    work: FloatArray,
+    means: FloatArray,
+    widths: FloatArray,
+    sums: FloatArray,
+    best: FloatArray,
     actions: IntArray,
 ) -> int:
     """Plan again after an episode was observed; return the last stage at which the policy changed, -1 if none."""
@@ -484,17 +500,17 @@ def replan(
             moved, switched = greedy_state(tables, h, path[0, h], values, policy)
         else:
             g = h if staged else 0
-            for i in range(work.shape[1]):
-                work[0, i] = 0.0
-                work[1, i] = 0.0
+            for i in range(means.size):
+                means[i] = 0.0
+                widths[i] = 0.0
             if below[h] > 0:  # else Q is at its limit whatever the next values, which are not negative
-                expect(moves, visits, g, values, h + 1, work)
+                expect(moves, visits, g, values, h + 1, means)
                 if variance > 0.0:
-                    add_spread(moves, visits, g, values, h + 1, scale, variance, product_std, work)
+                    add_spread(moves, visits, g, values, h + 1, scale, variance, product_std, means, sums, widths)
                 if third > 0.0:
-                    add_third(moves, visits, g, arrivals, h + 1, scale, third, work)
-            limit(tables, h, monotone, work)
-            moved, switched = greedy_stage(tables, h, values, policy, work, actions)
+                    add_third(moves, visits, g, arrivals, h + 1, scale, third, sums, widths)
+            limit(tables, h, monotone, means, widths)
+            moved, switched = greedy_stage(tables, h, values, policy, best, actions)
         top = h if switched and top < 0 else top
     return top
 
@@ -513,11 +529,13 @@ def replan_row(
 
 
 @kernel
-def expect(moves: FloatArray, visits: FloatArray, g: int, values: FloatArray, following: int, work: FloatArray) -> None:
-    """Set ``work[0]``, all zero, to the means of ``values[following]`` under the empirical kernels of all rows."""
-    add_weighted(moves, g, values, following, work, 0)
+def expect(
+    moves: FloatArray, visits: FloatArray, g: int, values: FloatArray, following: int, means: FloatArray
+) -> None:
+    """Set ``means``, all zero, to the means of ``values[following]`` under the empirical kernels of all rows."""
+    add_weighted(moves, g, values, following, means)
     for i in range(moves.shape[2]):
-        work[0, i] *= visits[1, g, i]
+        means[i] *= visits[1, g, i]
 
 
 @kernel
@@ -530,27 +548,29 @@ def add_spread(
     scale: float,
     factor: float,
     product_std: bool,
-    work: FloatArray,
+    means: FloatArray,
+    sums: FloatArray,
+    widths: FloatArray,
 ) -> None:
-    """Add ``scale * sqrt(factor * v / n)`` to the widths ``work[1]``; v is a variance, or a mistake for it.
+    """Add ``scale * sqrt(factor * v / n)`` to the widths ``widths``; v is a variance, or a mistake for it.
 
-    The variance takes two passes, the means ``work[0]`` first, and is therefore never negative.
+    The variance takes two passes, the means ``means`` first, and is therefore never negative.
     """
     n_next, n_rows = moves.shape[1], moves.shape[2]
     share = 1.0 / n_next
     for i in range(n_rows):
-        work[2, i] = 0.0
+        sums[i] = 0.0
     for t in range(n_next):
         v = values[following, t]
         if product_std:
             for i in range(n_rows):
-                work[2, i] += (moves[g, t, i] * visits[1, g, i] * v - work[0, i] * share) ** 2
+                sums[i] += (moves[g, t, i] * visits[1, g, i] * v - means[i] * share) ** 2
         else:
             for i in range(n_rows):
-                work[2, i] += moves[g, t, i] * (v - work[0, i]) ** 2
+                sums[i] += moves[g, t, i] * (v - means[i]) ** 2
     for i in range(n_rows):
-        spread = work[2, i] * (share if product_std else visits[1, g, i])
-        work[1, i] += scale * np.sqrt(factor * spread * visits[1, g, i])
+        spread = sums[i] * (share if product_std else visits[1, g, i])
+        widths[i] += scale * np.sqrt(factor * spread * visits[1, g, i])
 
 
 @kernel
@@ -562,54 +582,53 @@ def add_third(
     following: int,
     scale: float,
     factor: float,
-    work: FloatArray,
+    sums: FloatArray,
+    widths: FloatArray,
 ) -> None:
-    """Add ``scale * sqrt(factor / n * sum_t p(t) weight(t))`` to the widths ``work[1]``."""
+    """Add ``scale * sqrt(factor / n * sum_t p(t) weight(t))`` to the widths ``widths``."""
     n_rows = moves.shape[2]
     for i in range(n_rows):
-        work[2, i] = 0.0
-    add_weighted(moves, g, arrivals[1], following, work, 2)
+        sums[i] = 0.0
+    add_weighted(moves, g, arrivals[1], following, sums)
     for i in range(n_rows):
-        work[1, i] += scale * np.sqrt(factor * (work[2, i] * visits[1, g, i]) * visits[1, g, i])
+        widths[i] += scale * np.sqrt(factor * (sums[i] * visits[1, g, i]) * visits[1, g, i])
 
 
 @kernel
-def limit(tables: FloatArray, h: int, monotone: bool, work: FloatArray) -> None:
+def limit(tables: FloatArray, h: int, monotone: bool, means: FloatArray, widths: FloatArray) -> None:
     """Set Q of stage ``h`` to the sum of its parts, at most the upper limit and, if monotone, what it was."""
     for i in range(tables.shape[2]):
-        value = tables[KNOWN, h, i] + work[0, i] + work[1, i]
+        value = tables[KNOWN, h, i] + means[i] + widths[i]
         value = tables[UPPER, h, i] if value > tables[UPPER, h, i] else value
         tables[Q, h, i] = tables[Q, h, i] if monotone and tables[Q, h, i] < value else value
 
 
 @kernel
 def greedy_stage(
-    tables: FloatArray, h: int, values: FloatArray, policy: IntArray, work: FloatArray, actions: IntArray
+    tables: FloatArray, h: int, values: FloatArray, policy: IntArray, best: FloatArray, actions: IntArray
 ) -> tuple[bool, bool]:
     """Be greedy at stage ``h``; return whether a value and whether an action changed."""
     n_states = policy.shape[1]
     for s in range(n_states):
-        work[2, s] = tables[Q, h, s]
+        best[s] = tables[Q, h, s]
         actions[s] = 0
     for a in range(1, tables.shape[2] // n_states):
         for s in range(n_states):
             value = tables[Q, h, a * n_states + s]
-            better = value > work[2, s]
-            work[2, s] = value if better else work[2, s]
+            better = value > best[s]
+            best[s] = value if better else best[s]
             actions[s] = a if better else actions[s]
     moved, switched = False, False
     for s in range(n_states):
-        moved |= values[h, s] != work[2, s]
+        moved |= values[h, s] != best[s]
         switched |= policy[h, s] != actions[s]
-        values[h, s] = work[2, s]
+        values[h, s] = best[s]
         policy[h, s] = actions[s]
     return moved, switched
 
 
 @kernel
-def greedy_state(
-    tables: FloatArray, h: int, s: int, values: FloatArray, policy: IntArray
-) -> tuple[bool, bool]:
+def greedy_state(tables: FloatArray, h: int, s: int, values: FloatArray, policy: IntArray) -> tuple[bool, bool]:
     """Be greedy in state ``s`` of stage ``h``; return whether its value and whether its action changed."""
     n_states = policy.shape[1]
     best, value = 0, tables[Q, h, s]

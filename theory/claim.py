@@ -14,6 +14,9 @@ from typing import Any
 
 import sympy as sp
 
+TIERS = ("quick", "full", "soak")
+"""How much work a verification spends: seconds, minutes or hours for the whole catalogue."""
+
 MAX_SEARCH = 10**18
 """Largest parameter value at which `Bound.nonvacuous_from` still looks."""
 
@@ -258,8 +261,8 @@ class Claim:
         Ids of the claims that the proof rests on.
     expected
         The level that we stand behind; REFUTED (with an ``erratum``) for a statement known to be false as printed.
-    expected_quick
-        What the quick tier can show where that is less than ``expected``.
+    from_tier
+        The least tier (``quick``, ``full`` or ``soak``) with enough work to show that; below it INCONCLUSIVE is enough.
     """
 
     id: str
@@ -273,13 +276,15 @@ class Claim:
     assumptions: tuple[Assumption, ...] = ()
     uses: tuple[str, ...] = ()
     erratum: str = ""
-    expected_quick: Level | None = None
+    from_tier: str = TIERS[0]
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z0-9][a-z0-9_]*", self.id):
             raise TheoryError(f"claim id {self.id!r} is not of the form family.snake_case")
         if (self.bound is None) == (not self.no_bound):
             raise TheoryError(f"claim {self.id}: give either a bound or the reason why there is none")
+        if self.from_tier not in TIERS:
+            raise TheoryError(f"claim {self.id}: {self.from_tier!r} is no tier")
         if self.expected == Level.POWERLESS:
             raise TheoryError(f"claim {self.id}: nobody can stand behind a powerless check")
         if (self.expected == Level.REFUTED) != bool(self.erratum):
@@ -292,4 +297,4 @@ class Claim:
 
     def expected_at(self, tier: str) -> Level:
         """Return the level to be met at a tier."""
-        return self.expected_quick if tier == "quick" and self.expected_quick is not None else self.expected
+        return self.expected if TIERS.index(tier) >= TIERS.index(self.from_tier) else Level.INCONCLUSIVE

@@ -12,23 +12,24 @@ feasible x and any :math:`z \in K^*` with residual :math:`r = A^\top z + c`,
 
 .. math:: -b^\top z + r^\top x_{\text{opt}} \;\le\; \text{optimum} \;\le\; c^\top x .
 
-A solver (HiGHS for linear programmes, Clarabel for all others) only proposes x and z. Both are rebuilt in rationals so
-that the equations hold *exactly*: a well-conditioned basis of the equations is solved in rational arithmetic, if need be
-after moving the point slightly towards one in the interior of the cone. Membership in the cones is then decided exactly,
-by squares for second-order cones, by :math:`L D L^\top` for semidefinite ones, by rigorous balls for exponential ones. A
-residual that remains counts against the bound through stated bounds :math:`|x_j| \le R_j`, or there is no bound.
+A solver (HiGHS for linear programmes, Clarabel for all others) only proposes x and z. Both are rebuilt in rationals
+so that the equations hold *exactly*: a well-conditioned basis of the equations is solved in rational arithmetic, if
+need be for points with a small margin in the cones. Membership in the cones is then decided exactly: by squares for
+second-order cones, by :math:`L D L^\top` for semidefinite ones, by rigorous balls for exponential ones. A residual that
+remains counts against the bound through stated bounds :math:`|x_j| \le R_j`, or there is no bound.
 
-A statement, called with an instance, returns `Optimum`, `AtMost` or `AtLeast` (or a mapping of them): what is claimed of
-the optimum. It is certified if the enclosure confirms it within the stated tolerance on every instance; it is violated
-if the enclosure excludes it. An enclosure that is too wide or does not exist is UNDECIDED, whatever the solver says.
+A statement, called with an instance, returns `Optimum`, `AtMost` or `AtLeast` (or a mapping of them): what is claimed
+of the optimum. It is certified if the enclosure confirms it within the stated tolerance on every instance; it is
+violated if the enclosure excludes it. An enclosure that is too wide or does not exist is UNDECIDED, whatever the solver
+says.
 
-What is trusted: the rational arithmetic and balls of FLINT and this module; for statements given as a CVXPY problem also
-its reduction to standard form (its data are read as exact numbers, entries of semidefinite blocks after division by
-:math:`\sqrt 2`); bounds :math:`R_j`, which the author asserts. Solvers are not trusted, and `Convex.recheck` calls none.
+What is trusted: the rational arithmetic and balls of FLINT and this module; for statements given as a CVXPY problem
+also its reduction to standard form (its data are read as exact numbers, entries of semidefinite blocks after division
+by :math:`\sqrt 2`); bounds :math:`R_j`, which the author asserts. Solvers are not trusted; `Convex.recheck` calls none.
 
 How it can be fooled: by a programme that is not the one meant, and by a tolerance wider than the effect of interest.
-The tests (``test_convex.py``) tamper with stored primal and dual points by 1e-9, shift claimed values by twice the tolerance, offer points outside
-the cones by 1e-12, programmes without interior, infeasible and unbounded ones.
+The tests (``test_convex.py``) tamper with stored primal and dual points by 1e-9, shift claimed values by twice the
+tolerance, offer points outside the cones by 1e-12, and programmes that are infeasible, unbounded or without interior.
 """
 
 import hashlib
@@ -52,8 +53,8 @@ TOLERANCE = Fraction(1, 10**7)
 ROUNDING = 2**44
 """Denominator to which proposed points are rounded before they are repaired."""
 
-STEPS = (Fraction(0), *(Fraction(1, 10**k) for k in range(10, 2, -1)))
-"""Tried moves of a point towards the interior."""
+MARGINS = (0.0, 1e-10, 3e-10, 1e-9, 3e-9, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 1e-5)
+"""Tried distances of the points from the boundary of the cones."""
 
 ACTIVE = (1e-9, 1e-7, 1e-5)
 """Tried thresholds below which a slack or multiplier of the nonnegative cone is taken to be zero."""
@@ -99,8 +100,9 @@ def parse(text: str) -> Any:
 class Cones:
     """Sizes of the cones, in the order of the rows.
 
-    ``psd`` holds orders m of symmetric matrices; such a block has m (m + 1) / 2 rows, the upper triangle column by column
-    and *not* scaled. An exponential block is (x, y, z) with y > 0 and y exp(x / y) <= z, or a limit of such points.
+    ``psd`` holds orders m of symmetric matrices; such a block has m (m + 1) / 2 rows, the upper triangle column by
+    column and *not* scaled. An exponential block is (x, y, z) with y > 0 and y exp(x / y) <= z,
+    or a limit of such points.
     """
 
     zero: int = 0
@@ -208,7 +210,7 @@ def _in_psd(vector: Sequence[Any], dual: bool) -> bool:
 def _in_exp(vector: Sequence[Any], dual: bool) -> bool:
     x, y, z = vector
     if dual:
-        # The dual cone is {u < 0, -u exp(v / u) <= e w}, that is (u - v, -u, w) in K, and its limits {u = 0; v, w >= 0}.
+        # The dual cone: u < 0 and -u exp(v / u) <= e w, that is (u - v, -u, w) in K; or u = 0 and v, w >= 0.
         if x == 0:
             return bool(y >= 0 and z >= 0)
         x, y = x - y, -x
@@ -417,7 +419,8 @@ def _highs(c: Any, table: Any, b: Any, cones: Cones) -> Proposal:
     split = cones.zero
     equalities = (table[:split], b[:split]) if split else (None, None)
     inequalities = (table[split:], b[split:]) if cones.nonneg else (None, None)
-    answer = linprog(c, *inequalities, *equalities, bounds=(None, None), method="highs-ds")
+    upper, lower = inequalities, equalities
+    answer: Any = linprog(c, upper[0], upper[1], lower[0], lower[1], bounds=(None, None), method="highs-ds")
     if answer.x is None:
         return Proposal(None, None, str(answer.message))
     marginals = [-answer.eqlin.marginals] if split else []
@@ -427,7 +430,7 @@ def _highs(c: Any, table: Any, b: Any, cones: Cones) -> Proposal:
 
 def clarabel(c: Any, table: Any, b: Any, cones: Cones) -> Proposal:
     """Solve with Clarabel on one thread; semidefinite rows are scaled for it and scaled back."""
-    import clarabel as solver
+    import clarabel as solver  # type: ignore[import-untyped]
     from scipy import sparse
 
     scale = np.sqrt(np.array(cones.weights(), dtype=float))
@@ -450,38 +453,18 @@ def clarabel(c: Any, table: Any, b: Any, cones: Cones) -> Proposal:
     return Proposal(np.array(answer.x), np.array(answer.z) / scale, status)
 
 
-def _interior_primal(program: ConicProgram) -> Any:
-    """Return x with slack well inside the cone, or None: maximise t <= 1 with ``b - A x - t e`` in K."""
+def propose_inside(program: ConicProgram, margin: float) -> Proposal:
+    """Ask Clarabel for nearly optimal points with a margin in both cones.
+
+    With ``s - m e`` in K and ``z - m f`` in K* for e and f inside the cones, the programme has the data ``b - m e`` and
+    ``c + m A'f``: one solve gives both points, and the optimum moves by no more than its sensitivity times m.
+    """
     c, table, b = _dense(program)
-    inside = np.array(program.cones.interior(dual=False), dtype=float)
-    wide = np.column_stack([table, inside])
-    cones = program.cones
-    limit = np.append(np.zeros(len(c)), 1.0)
-    at = cones.zero
-    grown = Cones(cones.zero, cones.nonneg + 1, cones.soc, cones.psd, cones.exp)
-    answer = clarabel(-limit, np.insert(wide, at, limit, axis=0), np.insert(b, at, 1.0), grown)
-    return None if answer.x is None or answer.x[-1] <= 0 else answer.x[:-1]
-
-
-def _interior_dual(program: ConicProgram) -> Any:
-    """Return z well inside the dual cone with ``A'z + c = 0``, or None; exponential blocks by (u - v, -u, w) in K."""
-    c, table, _ = _dense(program)
-    cones, count = program.cones, len(program.rows)
-    weights = np.array(cones.weights(), dtype=float)
-    inside = np.array(cones.interior(dual=True), dtype=float)
-    into = np.eye(count)
-    for kind, rows in cones.blocks():
-        if kind == "exp":
-            into[rows, rows] = [[1, -1, 0], [-1, 0, 0], [0, 0, 1]]
-    kept = into[cones.zero :]
-    equations = np.column_stack([(weights[:, None] * table).T, np.zeros(len(c))])
-    members = np.column_stack([-kept, kept @ inside])
-    limit = np.append(np.zeros(count), 1.0)
-    grown = Cones(len(c), cones.nonneg + 1, cones.soc, cones.psd, cones.exp)
-    rows = np.vstack([equations, limit, members])
-    right = np.concatenate([-c, [1.0], np.zeros(count - cones.zero)])
-    answer = clarabel(-limit, rows, right, grown)
-    return None if answer.x is None or answer.x[-1] <= 0 else answer.x[:-1]
+    weights = np.array(program.cones.weights(), dtype=float)
+    primal = np.array(program.cones.interior(dual=False), dtype=float)
+    dual = np.array(program.cones.interior(dual=True), dtype=float)
+    answer = clarabel(c + margin * table.T @ (weights * dual), table, b - margin * primal, program.cones)
+    return answer if answer.z is None else Proposal(answer.x, answer.z + margin * dual, answer.status)
 
 
 # ----------------------------------------------------------------------------------------------------------- repair
@@ -535,41 +518,30 @@ def solve_exactly(equations: Sequence[Row], right: Sequence[Any], start: list[An
 
 
 def _primal_candidates(program: ConicProgram, x: Any) -> Iterator[list[Any] | None]:
-    """Yield exact points near x: on faces of the nonnegative cone first, then moved towards the interior."""
+    """Yield exact points near x, on faces of the nonnegative cone where slacks are tiny."""
     _, table, b = _dense(program)
     slack = b - table @ x
     equal = program.cones.zero
-    free = np.ones(len(x))
-    start = _rounded(x)
-    for threshold in ACTIVE:
+    for threshold in (*ACTIVE, -np.inf):
         active = [i for i in range(equal + program.cones.nonneg) if i < equal or slack[i] < threshold]
-        yield solve_exactly([program.rows[i] for i in active], [program.b[i] for i in active], start, free)
-    inside = _interior_primal(program)
-    if inside is not None:
-        for step in STEPS:
-            mixed = _rounded((1 - float(step)) * x + float(step) * inside)
-            yield solve_exactly(program.rows[:equal], program.b[:equal], mixed, free)
+        yield solve_exactly(
+            [program.rows[i] for i in active], [program.b[i] for i in active], _rounded(x), np.ones(len(x))
+        )
 
 
 def _dual_candidates(program: ConicProgram, z: Any) -> Iterator[list[Any] | None]:
-    """Yield exact multipliers near z: with few nonnegative ones first, then moved towards the interior."""
+    """Yield exact multipliers near z, without the nonnegative ones that are tiny."""
     right = [-c for c in program.c]
     nonneg = slice(program.cones.zero, program.cones.zero + program.cones.nonneg)
-    for threshold in ACTIVE:
+    for threshold in (*ACTIVE, 0.0):
         kept = np.array(z, dtype=float)
-        kept[nonneg] = np.where(kept[nonneg] < threshold, 0.0, kept[nonneg])
-        room = np.ones(len(z))
+        kept[nonneg] = np.where(kept[nonneg] < threshold, 0.0, np.maximum(kept[nonneg], 0.0))
+        room = np.maximum(np.abs(kept), 1e-6)
+        room[: program.cones.zero] = max(1.0, float(np.max(room, initial=0.0)))
         room[nonneg] = kept[nonneg]
         yield solve_exactly(program.columns, right, _rounded(kept), room)
-    if program.bounds is not None:
-        inside = np.array(program.cones.interior(dual=True), dtype=float)
-        for step in STEPS:
-            yield _rounded(z + float(step) * inside)
-    inside = _interior_dual(program)
-    if inside is not None:
-        for step in STEPS:
-            mixed = (1 - float(step)) * z + float(step) * inside
-            yield solve_exactly(program.columns, right, _rounded(mixed), np.maximum(np.abs(mixed), 1e-6))
+        if program.bounds is not None:
+            yield _rounded(kept)
 
 
 # ------------------------------------------------------------------------------------------------------ certificate
@@ -600,14 +572,18 @@ def certify(program: ConicProgram) -> Certificate:
     A bound that cannot be certified is None; the status says why, in the solver's words and ours.
     """
     proposal = propose(program)
-    if proposal.x is None or not (np.isfinite(proposal.x).all() and np.isfinite(proposal.z).all()):
-        return Certificate(None, None, None, None, f"solver: {proposal.status}")
-    notes = [f"solver: {proposal.status}"]
-    x, note = _first_valid(_primal_candidates(program, proposal.x), program.primal_value)
-    notes += [note] if x is None else []
-    z, note = _first_valid(_dual_candidates(program, proposal.z), program.dual_value)
-    notes += [note] if z is None else []
-    return enclosure(program, x, z, "; ".join(notes))
+    status = f"solver: {proposal.status}"
+    x, z, notes = None, None, ("", "")
+    for margin in MARGINS:
+        if margin:
+            proposal = propose_inside(program, margin)
+        if proposal.x is not None and np.isfinite(proposal.x).all() and np.isfinite(proposal.z).all():
+            x, first = (x, "") if x else _first_valid(_primal_candidates(program, proposal.x), program.primal_value)
+            z, second = (z, "") if z else _first_valid(_dual_candidates(program, proposal.z), program.dual_value)
+            notes = (first, second)
+        if (x and z) or (not margin and proposal.x is None):
+            break
+    return enclosure(program, x, z, "; ".join(filter(None, (status, *notes))))
 
 
 def _first_valid(candidates: Iterator[list[Any] | None], value: Any) -> tuple[tuple[Any, ...] | None, str]:

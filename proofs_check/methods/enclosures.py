@@ -13,17 +13,17 @@ A SymPy expression is compiled once to straight-line Python with common subexpre
 Trusted here: arb, the translation of expressions to programs, and the case distinctions of `Span`.
 """
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
-from flint import arb, fmpq
+from flint import arb, ctx, fmpq
 
 PRECISION = 64
 """Working precision of arb in bits."""
@@ -52,6 +52,8 @@ FUNCTIONS: dict[Any, str] = {
     sp.sinh: "sinh",
     sp.cosh: "cosh",
     sp.tanh: "tanh",
+    sp.sin: "sin",
+    sp.cos: "cos",
     sp.atan: "atan",
     sp.erf: "erf",
     sp.LambertW: "lambertw",
@@ -116,7 +118,7 @@ class _Writer:
         if isinstance(node, sp.Max | sp.Min):
             name = "max" if isinstance(node, sp.Max) else "min"
             texts = [self.write(part) for part in sorted(node.args, key=lambda part: bool(part.is_number))]
-            return reduce(lambda left, right: f"({left}).{name}({right})", texts)
+            return functools.reduce(lambda left, right: f"({left}).{name}({right})", texts)
         if isinstance(node, sp.Abs):
             return f"abs({self.write(node.args[0])})"
         name = FUNCTIONS.get(node.func, "")
@@ -181,22 +183,49 @@ def source(outputs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], backend: Ba
         strange = sorted(output.free_symbols - set(symbols), key=str)
         if strange:
             raise IntervalError(f"{output}: no range is given for {strange[0]}")
-    temporaries = sp.numbered_symbols("_t", cls=sp.Dummy)
-    shared, reduced = sp.cse([fuse_entropy(output) for output in outputs], symbols=temporaries, order="none")
-    names: dict[sp.Symbol, str] = {symbol: f"x{index}" for index, symbol in enumerate(symbols)}
-    writer = _Writer(names, backend)
+    expressions = [fuse_entropy(output) for output in outputs]
+    writer = _Writer({symbol: f"x{index}" for index, symbol in enumerate(symbols)}, backend)
     lines = []
-    for index, (temporary, value) in enumerate(shared):
-        lines.append(f"t{index} = {writer.write(value)}")
-        names[temporary] = f"t{index}"
-    texts = tuple(writer.write(value) for value in reduced)
+    for index, shared in enumerate(_shared(expressions)):
+        lines.append(f"t{index} = {writer.write(shared)}")
+        writer.names[shared] = f"t{index}"
+    texts = tuple(writer.write(expression) for expression in expressions)
     return Source(tuple(lines), texts, {name: value for value, name in writer.constants.items()})
+
+
+def _shared(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """Return the compound subexpressions that occur more than once, inner ones first."""
+    uses: dict[sp.Expr, int] = {}
+
+    def visit(node: sp.Expr) -> None:
+        uses[node] = uses.get(node, 0) + 1
+        if uses[node] == 1:
+            for part in node.args:
+                visit(part)
+            uses[node] = uses.pop(node)  # keeps the order of insertion: after all parts
+
+    for expression in expressions:
+        visit(expression)
+    return [node for node, count in uses.items() if count > 1 and node.args and node.free_symbols]
 
 
 def compile_program(
     outputs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], backend: Backend, kind: type["Span"] | None = None
 ) -> Callable[..., tuple[Any, ...]]:
     """Return a function of the variables that evaluates all outputs in one arithmetic."""
+    return _compile_program(tuple(outputs), tuple(symbols), backend, kind, ctx.prec)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compile_program(
+    outputs: tuple[sp.Expr, ...],
+    symbols: tuple[sp.Symbol, ...],
+    backend: Backend,
+    kind: Any,
+    precision: int,
+) -> Callable[..., tuple[Any, ...]]:
+    """Compile once for each precision, which is that of the constants."""
+    del precision
     code = source(outputs, symbols, backend)
     arguments = ", ".join(f"x{index}" for index in range(len(symbols)))
     body = "\n    ".join((*code.lines, f"return ({', '.join(code.outputs)},)"))
@@ -349,7 +378,8 @@ class Span:
 
     def __pow__(self, exponent: int) -> Self:
         base = self._size() if exponent % 2 == 0 else self
-        return self._make(base.lo**exponent, base.hi**exponent, base.lo_open, base.hi_open)
+        ends = [end**exponent if end.is_finite() else end for end in (base.lo, base.hi)]
+        return self._make(*ends, base.lo_open, base.hi_open)
 
     def __abs__(self) -> Self:
         if self.smooth and not (self.positive or self.negative):
@@ -396,6 +426,22 @@ class Span:
         lo = self.lo.atan() if self.lo.is_finite() else -half
         hi = self.hi.atan() if self.hi.is_finite() else half
         return self._make(lo, hi, self.lo_open, self.hi_open)
+
+    def _ball(self) -> arb:
+        """Return a ball that contains the interval."""
+        return self.lo.union(self.hi) if self.lo.is_finite() and self.hi.is_finite() else arb(0, _INFINITY)
+
+    def sin(self) -> Self:
+        """Return the sine."""
+        return self._bounded(self._ball().sin())
+
+    def cos(self) -> Self:
+        """Return the cosine."""
+        return self._bounded(self._ball().cos())
+
+    def _bounded(self, ball: arb) -> Self:
+        one = arb(1)
+        return self._make((-one).max(ball.lower()), one.min(ball.upper()), False, False)
 
     def cosh(self) -> Self:
         """Return the hyperbolic cosine: even, and increasing on the half-line."""
@@ -572,6 +618,19 @@ class Boxes:
     def atan(self) -> "Boxes":
         """Return the arc tangent."""
         return self._increasing(np.arctan)
+
+    def sin(self) -> "Boxes":
+        """Return the sine."""
+        return self._bounded(np.sin)
+
+    def cos(self) -> "Boxes":
+        """Return the cosine."""
+        return self._bounded(np.cos)
+
+    def _bounded(self, function: Callable[[Any], Any]) -> "Boxes":
+        """Bound a function with values and slopes in [-1, 1]."""
+        centre, radius = function((self.lo + self.hi) / 2), (self.hi - self.lo) / 2
+        return Boxes(np.maximum(centre - radius, -1.0), np.minimum(centre + radius, 1.0))
 
     def erf(self) -> "Boxes":
         """Return the error function."""

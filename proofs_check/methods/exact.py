@@ -21,10 +21,11 @@ The second half of the module has what exact statements are made of: enumeration
 
 .. math:: P(\tau) = \rho(s_0) \prod_{h} \pi_h(a_h \mid s_h) \, p_h(s_{h+1} \mid s_h, a_h),
 
-expectations over them, and policy gradients :math:`\nabla J = \mathbb E[ g(\tau) R(\tau) ]` and Fisher matrices
-:math:`F = \mathbb E[ g(\tau) g(\tau)^\top ]` with the score :math:`g(\tau) = \sum_h \nabla \log \pi_h(a_h \mid s_h)`.
-The scores of the direct parametrisation, :math:`e_{sa} / \pi(a \mid s)`, and of the tabular softmax,
-:math:`e_{sa} - \sum_b \pi(b \mid s) e_{sb}`, are rational whenever the policy is.
+expectations over them, and with the scores :math:`g_h = \nabla \log \pi_h(a_h \mid s_h)` policy gradients
+:math:`\nabla J = \mathbb E[ \sum_h g_h \sum_{j \ge h} r_j ]` and Fisher matrices
+:math:`F = \mathbb E[ g(\tau) g(\tau)^\top ]`, :math:`g(\tau) = \sum_h g_h`. The scores of the direct parametrisation,
+:math:`e_{sa} / \pi(a \mid s)`, and of the tabular softmax, :math:`e_{sa} - \sum_b \pi(b \mid s) e_{sb}`, are rational
+whenever the policy is.
 """
 
 import base64
@@ -439,22 +440,30 @@ def trajectory_score(path: Trajectory, score: Score) -> list[Fraction]:
 
 
 def policy_gradient(mdp: RationalMDP, policy: RationalPolicy, score: Score) -> list[Fraction]:
-    """Return the gradient of J as the exact mean of score times total reward."""
-    gradient: list[Fraction] = []
+    """Return the gradient of J as the exact mean of the scores, each times the reward from its stage on.
+
+    Rewards before a stage are left out: they cancel for scores of mean zero (softmax), and would be wrong for the
+    direct parametrisation, whose entries are differentiated one by one.
+    """
+    gradient = [Fraction(0)] * len(score(0, 0, 0))
     for path in trajectories(mdp, policy):
-        weight = path.probability * path.total
-        terms = [weight * entry for entry in trajectory_score(path, score)]
-        gradient = [old + new for old, new in zip(gradient, terms, strict=True)] if gradient else terms
+        to_go = path.probability * path.total
+        for h, (s, a) in enumerate(zip(path.states, path.actions, strict=True)):
+            for index, entry in enumerate(score(h, s, a)):
+                gradient[index] += to_go * entry
+            to_go -= path.probability * path.rewards[h]
     return gradient
 
 
 def fisher(mdp: RationalMDP, policy: RationalPolicy, score: Score) -> list[list[Fraction]]:
     """Return the Fisher matrix of the law of the trajectory: the exact mean of the outer product of its score."""
-    matrix: list[list[Fraction]] = []
+    size = len(score(0, 0, 0))
+    matrix = [[Fraction(0)] * size for _ in range(size)]
     for path in trajectories(mdp, policy):
         total = trajectory_score(path, score)
-        outer = [[path.probability * x * y for y in total] for x in total]
-        matrix = [[p + q for p, q in zip(*rows, strict=True)] for rows in zip(matrix, outer, strict=True)] or outer
+        support = [index for index, entry in enumerate(total) if entry]
+        for row, column in itertools.product(support, repeat=2):
+            matrix[row][column] += path.probability * total[row] * total[column]
     return matrix
 
 

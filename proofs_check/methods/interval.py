@@ -64,6 +64,7 @@ from proofs_check.methods.proof_rules import (
     form,
     is_zero,
     pack,
+    quotient_of,
     signed_rest,
     subgoals,
     verify,
@@ -76,6 +77,9 @@ MAX_RULES = 5
 
 MAX_GOALS = 150
 """Most goals that the planner looks at for one inequality."""
+
+MAX_CUT = 1024
+"""Farthest point at which a half-line is cut."""
 
 PRECISIONS = (64, 256, 1024)
 """Bits at which a violation is certified; the first that succeeds ends the search."""
@@ -251,7 +255,7 @@ class Planner:
         axis = goal.region.axes[0]
         zeros = [] if goal.strict else interior_zeros(goal)
         for zero in zeros:
-            yield _at("slope", axis, zero)
+            yield from _slope_step(goal, zero)
         if zeros:
             yield _at("cut", axis, zeros[0])
             return
@@ -262,15 +266,28 @@ class Planner:
             return
         for side, end in (("lo", axis.lo), ("hi", axis.hi)):
             if end is not None and ends[side] == "zero":
-                yield _at("slope", axis, end)
-                yield {**_at("taylor", axis, end), "order": _multiplicity(goal, end)}
+                yield from _slope_step(goal, end)
+                order = _multiplicity(goal, end)
+                yield from ({**_at("taylor", axis, end), "order": k} for k in {order: 0, min(order, 2): 0})
             elif end is not None and ends[side] == "regular":
                 yield from ({**_at("taylor", axis, end), "order": order} for order in (1, 2, 3))
-        yield _at("cut", axis, _middle(axis))
+        if axis.hi is None and axis.lo is not None and axis.lo > 0:
+            yield {"rule": "invert", "symbol": axis.symbol.name}
+        middle = _middle(axis)
+        if abs(middle) <= MAX_CUT:
+            yield _at("cut", axis, middle)
 
 
 def _at(rule: str, axis: Axis, at: fmpq) -> Node:
     return {"rule": rule, "symbol": axis.symbol.name, "at": str(at)}
+
+
+def _slope_step(goal: Goal, zero: fmpq) -> Iterator[Node]:
+    """Yield the slope rule where the zero of the derivative cancels."""
+    symbol, at = goal.symbols[0], _sympy(zero)
+    quotient = quotient_of(derivative(goal.f, symbol, 1), symbol - at)
+    if not sp.fraction(quotient)[1].subs(symbol, at).is_zero:
+        yield _at("slope", goal.region.axes[0], zero)
 
 
 def _hint_steps(goal: Goal, index: int, hint: Hint) -> Iterator[Node]:

@@ -15,7 +15,8 @@ proof is a tree of goals :math:`(f, D)`, closed or reduced to simpler goals by t
   :math:`f(a) = \dots = f^{(m-1)}(a) = 0` this is a *touching point*; with :math:`f(a) \ge 0` and :math:`f' \ge 0` on a
   half-line it is a *tail*;
 * *slope*: :math:`f(a) = 0` and :math:`\partial_x f = (x - a) g` with :math:`g \ge 0`, so that :math:`f` falls towards
-  :math:`a` and rises after it. In *taylor* and *slope*, :math:`a` may be a function of the other variables.
+  :math:`a` and rises after it. In *taylor* and *slope*, :math:`a` may be a function of the other variables;
+* *invert*: :math:`x = 1 / s` for positive :math:`x`, where both sides meet at infinity.
 
 For :math:`\le` and :math:`\ge` it is enough to prove the interior of :math:`D`: both sides are continuous wherever they
 are defined. At end points where a side is undefined nothing is claimed. Strict relations are proved with their ends.
@@ -48,6 +49,7 @@ from proofs_check.methods.enclosures import (
     UndefinedError,
     compile_program,
     execute,
+    number,
     rational,
     reject_floats,
     source,
@@ -358,10 +360,24 @@ class Goal:
 # Symbolic facts
 # ---------------------------------------------------------------------------------------------------------------------
 
+
+def _unfold_lambert(f: sp.Expr) -> sp.Expr:
+    """Write factors W(z) as z exp(-W(z)), the same by definition: in W' = W / (z (1 + W)) it cancels z."""
+
+    def unfold(product: sp.Mul) -> sp.Expr:
+        for factor in product.args:
+            if isinstance(factor, sp.LambertW):
+                return product / factor * factor.args[0] * sp.exp(-factor)
+        return product
+
+    return f.replace(lambda node: node.is_Mul and node.has(sp.LambertW), unfold) if f.has(sp.LambertW) else f
+
+
 FORMS: tuple[Callable[[sp.Expr], sp.Expr], ...] = (
     lambda f: f,
     lambda f: sp.factor(sp.together(f)),
     sp.expand,
+    _unfold_lambert,
 )
 """Ways to write an expression; natural extensions depend on it."""
 
@@ -380,8 +396,16 @@ def derivative(f: sp.Expr, symbol: sp.Symbol, order: int) -> sp.Expr:
 
 @functools.lru_cache(maxsize=512)
 def is_zero(f: sp.Expr) -> bool:
-    """Whether SymPy reduces an expression to the literal 0."""
-    return bool(f == 0 or sp.expand(f) == 0 or sp.simplify(f) == 0)
+    """Whether SymPy reduces an expression to the literal 0 (first asking arb for a point where it is not)."""
+    if f == 0:
+        return True
+    point = {symbol: sp.Rational(k + 2, 2 * k + 7) for k, symbol in enumerate(sorted(f.free_symbols, key=str))}
+    try:
+        if not number(f.subs(point)).contains(0):
+            return False
+    except (IntervalError, KeyError):
+        pass
+    return bool(sp.expand(f) == 0 or sp.simplify(f) == 0)
 
 
 def vanishes(f: sp.Expr, region: Region) -> bool:
@@ -637,7 +661,9 @@ def verify(goal: Goal, node: Json, hints: tuple[Hint, ...]) -> None:
         remaining = subgoals(goal, node, hints)
         parts = node.get("parts", [])
         if len(parts) != len(remaining):
-            raise RejectedError(f"step {node['rule']} leaves {len(remaining)} goals, but {len(parts)} proofs are stored")
+            raise RejectedError(
+                f"step {node['rule']} leaves {len(remaining)} goals, but {len(parts)} proofs are stored"
+            )
     except (AttributeError, KeyError, TypeError, IndexError) as problem:
         raise RejectedError(f"a step cannot be read: {type(problem).__name__} {problem}") from None
     for (subgoal, subhints), part in zip(remaining, parts, strict=True):
@@ -810,6 +836,25 @@ def quotient_of(slope: sp.Expr, gap: sp.Expr) -> sp.Expr:
     return sp.factor(sp.cancel(sp.together(slope / gap)))
 
 
+def _invert(goal: Goal, node: Node, hints: tuple[Hint, ...]) -> list[Subgoal]:
+    """Substitution x = 1 / s."""
+    del hints
+    axis = goal.region.axis(node["symbol"])
+    if axis.lo is None or axis.lo < 0 or (axis.lo == 0 and not axis.lo_open):
+        raise RejectedError(f"{axis} is not positive")
+    new = sp.Symbol(f"{axis.symbol.name}_inverse", positive=True)
+    lo, hi = fmpq(0) if axis.hi is None else 1 / axis.hi, None if axis.lo == 0 else 1 / axis.lo
+    inverse = Axis(new, lo, hi, axis.hi is None or axis.hi_open, axis.lo_open)
+    axes = tuple(inverse if other == axis else other for other in goal.region.axes)
+    return [(Goal(inverted(goal.f, axis.symbol, new), Region(axes), goal.strict), ())]
+
+
+@functools.lru_cache(maxsize=512)
+def inverted(f: sp.Expr, symbol: sp.Symbol, new: sp.Symbol) -> sp.Expr:
+    """Return f with ``symbol = 1 / new``, simplified."""
+    return sp.simplify(f.subs(symbol, 1 / new))
+
+
 _RULES: dict[str, Callable[[Goal, Node, tuple[Hint, ...]], list[Subgoal]]] = {
     "zero": _zero,
     "span": _span,
@@ -818,4 +863,5 @@ _RULES: dict[str, Callable[[Goal, Node, tuple[Hint, ...]], list[Subgoal]]] = {
     "factor": _factor,
     "taylor": _taylor,
     "slope": _slope,
+    "invert": _invert,
 }

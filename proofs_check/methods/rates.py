@@ -13,7 +13,8 @@ budget. The limits are bias-corrected and accelerated (Efron, 1987), with the in
 *What it shows.* A slope over the range of budgets that was run, with one-sided limits at a stated level; never an
 asymptotic statement. "The slope is at most :math:`c`" is supported if the upper limit is at most :math:`c` plus the
 stated ``resolution``, which is there because logarithmic factors and finite ranges bend every curve. It is refuted if
-the lower limit is above that and the local slope at the end agrees. Lower bounds are the mirror image. A burn-in
+the lower limit is above that and so is the local slope at the end, less what a significant bend would take off it over
+another decade. Lower bounds are the mirror image. A burn-in
 (leading budgets at which the curve still bends) is left out of the fit and reported. Less than one and a half decades
 decide nothing, nor do budgets at which the bound is vacuous.
 
@@ -255,7 +256,8 @@ class Rates(Method):
         whole = fit(tail, means[:, first:], slope_weights(tail.budgets), self.alpha)
         last = tail.ending()
         end = fit(last, means[:, -len(last.budgets) :], slope_weights(last.budgets), self.alpha)
-        finding, verdict = self._conclusion(whole, end)
+        bend = fit(tail, means[:, first:], curvature_weights(tail.budgets), self.alpha)
+        finding, verdict = self._conclusion(whole, end, bend)
         left_out = f", after a burn-in until K = {tail.budgets[0]}" if first else ""
         runs = sum(values.size for values in tail.values)
         summary = (
@@ -277,13 +279,18 @@ class Rates(Method):
             **shared,
         )
 
-    def _conclusion(self, whole: Fit, end: Fit) -> tuple[Finding, str]:
-        """Compare the limits with the claimed exponent; lower bounds are the mirror image of upper ones."""
+    def _conclusion(self, whole: Fit, end: Fit, bend: Fit) -> tuple[Finding, str]:
+        """Compare the limits with the claimed exponent; lower bounds are the mirror image of upper ones.
+
+        A curve that bends towards the claim is refuted only if its local slope would still be wrong a decade later.
+        """
         sign = 1.0 if self.at == "most" else -1.0
         threshold = sign * self.claimed_slope + self.resolution
         near, far = (whole.lower, whole.upper) if self.at == "most" else (-whole.upper, -whole.lower)
         end_near = end.lower if self.at == "most" else -end.upper
-        if near > threshold and sign * end.slope > threshold:
+        bending = bend.upper < 0.0 if self.at == "most" else bend.lower > 0.0
+        later = sign * end.slope + (2.0 * math.log(10.0) * sign * bend.slope if bending else 0.0)
+        if near > threshold and later > threshold:
             return Finding.VIOLATION, ": refuted on this range"
         if near > threshold:
             return Finding.UNDECIDED, ": the curve still bends towards the claim; larger budgets are needed"

@@ -479,11 +479,16 @@ class Search(Method):
                 "growth": tally.growth,
                 "histogram": tally.histogram,
                 "tightest": self._record(tally, tally.tightest),
-                "witness": self._record(tally, tally.violating),
+                "witness": self._record(tally, tally.violating, exact=tally.exact),
             }
         )
 
-    def _record(self, tally: _Tally, found: tuple[Any, str, Comparison, int] | None) -> Json:
+    def _record(
+        self,
+        tally: _Tally,
+        found: tuple[Any, str, Comparison, int] | None,
+        exact: Callable[..., Any] | None = None,
+    ) -> Json:
         """Return an instance as data, with both sides as they are when it is rebuilt from that data."""
         if found is None:
             return None
@@ -493,12 +498,10 @@ class Search(Method):
         again = self._evaluate_again(tally.statement, record)
         if _sides(again) != _sides(comparison):
             raise ValueError(f"{place}: the sides change when the instance is rebuilt; is the statement deterministic?")
-        exact = None
-        if not comparison.holds and tally.exact is not None:
-            exact = _first_failing(tally.exact(self._rebuilt(record)), place)
-            if exact is None and not comparison.exact:
-                raise ValueError(f"{place}: the violation is not exact any more when the instance is rebuilt")
-        return {**record, "part": comparison.where, "data": plain(comparison.witness), "exact": exact}
+        failing = None if exact is None else _first_failing(exact(self._rebuilt(record)), place)
+        if exact is not None and failing is None and not comparison.exact:
+            raise ValueError(f"{place}: the violation is not exact any more when the instance is rebuilt")
+        return {**record, "part": comparison.where, "data": plain(comparison.witness), "exact": failing}
 
     def _rebuilt(self, record: Json) -> Any:
         return decode(record["instance"]) if self.rebuild is None else self.rebuild(record["instance"])
@@ -650,27 +653,19 @@ def _steady_constants() -> Iterator[None]:
     They would make the examples of a seed depend on the history of the process. Versions without this habit need
     nothing.
     """
-    try:
-        providers: Any = importlib.import_module("hypothesis.internal.conjecture.providers")
-        constants, cache = providers.Constants, providers.CONSTANTS_CACHE.cache
-    except (ImportError, AttributeError):
+    providers: Any = importlib.import_module("hypothesis.internal.conjecture.providers")
+    usual = vars(providers.HypothesisProvider).get("_local_constants")
+    if usual is None:
         yield
         return
-
-    class Steady(providers.HypothesisProvider):
-        @property
-        def _local_constants(self) -> Any:
-            return constants()
-
     with _PROVIDER_LOCK:
-        usual = providers.AVAILABLE_PROVIDERS["hypothesis"]
-        providers.AVAILABLE_PROVIDERS["hypothesis"] = Steady
-        cache.clear()
+        providers.HypothesisProvider._local_constants = property(lambda provider: providers.Constants())
+        providers.CONSTANTS_CACHE.cache.clear()
         try:
             yield
         finally:
-            providers.AVAILABLE_PROVIDERS["hypothesis"] = usual
-            cache.clear()
+            providers.HypothesisProvider._local_constants = usual
+            providers.CONSTANTS_CACHE.cache.clear()
 
 
 def draw_examples(strategy: Any, probe: Callable[[Any], float | None], seed: int, count: int) -> None:
@@ -807,7 +802,8 @@ def explore(search: Search, statement: Statement, context: Context, keep_going: 
             if not repeated:
                 number = sum(key.split(" ")[0] == unit.split(" ")[0] for key in results)
                 label = unit if unit == "corners" else f"{unit.split(' ')[0]} {number}"
-                results[label] = search.run(statement, unit, Context(context.tier, seed, context.assumptions))
+                result = search.run(statement, unit, Context(context.tier, seed, context.assumptions))
+                results[label] = result if unit == "corners" else {**result, "used": [label]}
     raise AssertionError("rounds never end")
 
 

@@ -26,8 +26,9 @@ floating-point expressions, empty domains, false inductions and stationary point
 """
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -52,7 +53,7 @@ from proofs_check.expressions import (
     special_values,
     undefined_part,
 )
-from proofs_check.methods.base import Context, Method, Sizes, Statement
+from proofs_check.methods.base import Context, Method, Sizes, Statement, Tier
 
 Comparator: TypeAlias = Literal["==", "<=", "<", ">=", ">"]
 
@@ -207,14 +208,19 @@ class Induction:
             return goals
         if step.has(*KINKED):
             raise UnsupportedError(f"{step} has kinks: its derivative does not show that it is monotone")
+        domain = domain_of(step.free_symbols | {self.previous}, where)
+        if any(self.previous in relation.free_symbols for relation in domain.relations):
+            raise UnsupportedError(f"the domain of {self.previous} is not shown to be an interval: {domain}")
+        goals["step is defined"] = Goal(step, "==", step, where)
         goals["monotone"] = Goal(sp.S.Zero, "<=", sp.diff(step, self.previous), where)
-        bounds = domain_of([self.previous], self.where).ranges[self.previous]
-        for bound, relation in ((bounds.low, "<="), (bounds.high, ">=")):
+        interval = domain.ranges[self.previous]
+        sides: tuple[tuple[sp.Expr | None, Comparator], ...] = ((interval.low, "<="), (interval.high, ">="))
+        for bound, side in sides:
             if bound is not None:
-                side: Comparator = "<=" if relation == "<=" else ">="
-                goals[f"initial value {side} {bound}"] = Goal(bound, side, initial, self.where)
-                goals[f"values {side} {bound}"] = Goal(bound, side, step, where)
-                goals[f"claim {side} {bound}"] = Goal(bound, side, claim, where)
+                at_start, next_bound = bound.subs(self.n, self.start), bound.subs(self.n, self.n + 1)
+                goals[f"{bound} {side} initial value"] = Goal(at_start, side, initial, self.where)
+                goals[f"{bound} {side} next value"] = Goal(next_bound, side, step, where)
+                goals[f"{bound} {side} claim"] = Goal(bound, side, claim, where)
         return goals
 
 
@@ -302,6 +308,7 @@ class Attempt:
     spots: int = 0
     witness: Json = None
     samples: list[Json] = field(default_factory=list)
+    certificate: Json = None
 
 
 def goals_of(claimed: Any) -> dict[str, AnyGoal]:
@@ -415,22 +422,22 @@ def _prove(goal: Goal) -> tuple[str, str]:
     return "", f"the sign of {goal.excess} is not decided"
 
 
-def _attempt(name: str, goal: AnyGoal, count: int, seed: int) -> Attempt:
-    text, mark = str(goal), digest(goal)
-    if isinstance(goal, LimitGoal):
-        return _attempt_limit(name, goal, text, mark)
+def sample(name: str, goal: Goal, count: int, seed: int) -> Attempt:
+    """Return a violation at a sampled point, an undecided attempt with a reason, or one without: then go on."""
     spots, samples, witness, reason = _spot(goal, count, seed)
-    common: dict[str, Any] = {"domain": str(goal.domain), "spots": spots, "samples": samples}
-    if witness is not None:
-        return Attempt(name, text, mark, Finding.VIOLATION.value, witness=witness, **common)
-    needed = MIN_SPOTS if goal.domain.ranges else 1
-    if not reason and spots < needed:
+    if not reason and witness is None and spots < (MIN_SPOTS if goal.domain.ranges else 1):
         reason = f"only {spots} points found in {goal.domain}: the domain may be empty"
-    route = ""
-    if not reason:
-        route, reason = _prove(goal)
-    finding = Finding.PROOF if route else Finding.UNDECIDED
-    return Attempt(name, text, mark, finding.value, route=route, reason=reason, **common)
+    return Attempt(
+        name,
+        str(goal),
+        digest(goal),
+        (Finding.UNDECIDED if witness is None else Finding.VIOLATION).value,
+        domain=str(goal.domain),
+        reason=reason,
+        spots=spots,
+        witness=witness,
+        samples=samples,
+    )
 
 
 def _ratios(goal: LimitGoal, seed: int) -> list[tuple[str, Any]]:
@@ -464,7 +471,8 @@ def _approaches(ratios: list[tuple[str, Any]], limit: sp.Expr) -> bool:
         )
 
 
-def _attempt_limit(name: str, goal: LimitGoal, text: str, mark: str) -> Attempt:
+def _attempt_limit(name: str, goal: LimitGoal) -> Attempt:
+    text, mark = str(goal), digest(goal)
     try:
         limit = sp.limit(goal.ratio, goal.symbol, sp.oo)
     except (NotImplementedError, ValueError) as failure:
@@ -495,10 +503,16 @@ def _judge_limit(attempt: Attempt, goal: LimitGoal, limit: sp.Expr, met: bool | 
 # ----------------------------------------------------------------------------------------------------------- method
 
 
-class Symbolic(Method):
-    """Prove the obligations that a statement, called without arguments, returns."""
+class GoalMethod(Method):
+    """A method that breaks the obligations of a statement into goals and attempts each."""
 
-    name: ClassVar[str] = "symbolic"
+    @abstractmethod
+    def attempt(self, name: str, goal: AnyGoal, tier: Tier, seed: int) -> Attempt:
+        """Try to prove or refute one goal."""
+
+    @abstractmethod
+    def reprove(self, goal: AnyGoal, stored: Attempt) -> str | None:
+        """Return what is wrong with a stored proof, beyond its sampled points."""
 
     def run(self, statement: Statement, unit: str, context: Context) -> Json:
         """Attempt all goals; the points depend on the seed."""
@@ -506,7 +520,7 @@ class Symbolic(Method):
         seed = int(context.seed.generate_state(1)[0])
         try:
             goals = goals_of(statement())
-            attempts = [_attempt(name, goal, SPOTS.at(context.tier), seed) for name, goal in goals.items()]
+            attempts = [self.attempt(name, goal, context.tier, seed) for name, goal in goals.items()]
         except (UnsupportedError, DomainError) as unfit:
             attempts = [Attempt("statement", "", "", Finding.UNDECIDED.value, reason=str(unfit))]
         return {"attempts": [vars(attempt) for attempt in attempts]}
@@ -538,11 +552,17 @@ class Symbolic(Method):
         return Evidence(self.name, Finding.PROOF, summary, certificate=certificate)
 
     def recheck(self, statement: Statement, evidence: Evidence) -> str | None:
-        """Compare the stored goals with the statement; evaluate them at fresh points and by normal form."""
+        """Compare the stored goals with the statement, and check witness or proofs again."""
         try:
             goals = goals_of(statement())
         except (UnsupportedError, DomainError) as unfit:
             return None if evidence.finding == Finding.UNDECIDED else str(unfit)
+        try:
+            return self._recheck(goals, evidence)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as damage:
+            return f"the evidence is damaged: {damage!r}"
+
+    def _recheck(self, goals: Mapping[str, AnyGoal], evidence: Evidence) -> str | None:
         stored = {item["name"]: Attempt(**item) for item in evidence.certificate["attempts"]}
         if evidence.finding == Finding.UNDECIDED and list(stored) == ["statement"]:
             return None
@@ -553,9 +573,58 @@ class Symbolic(Method):
                 return f"goal {name} of the statement is {goal}, that of the evidence {stored[name].text}"
         if evidence.finding == Finding.VIOLATION:
             return _recheck_violation(goals, evidence.witness)
-        if evidence.finding == Finding.PROOF:
-            return next(filter(None, (_recheck_proof(name, goal, stored[name]) for name, goal in goals.items())), None)
+        if evidence.finding != Finding.PROOF:
+            return None if evidence.finding == Finding.UNDECIDED else f"this method never finds {evidence.finding}"
+        for name, goal in goals.items():
+            wrong = self._recheck_proof(goal, stored[name])
+            if wrong is not None:
+                return f"goal {name}: {wrong}"
         return None
+
+    def _recheck_proof(self, goal: AnyGoal, stored: Attempt) -> str | None:
+        if stored.finding != Finding.PROOF:
+            return f"it is {stored.finding}, not proved"
+        if isinstance(goal, Goal):
+            count = SPOTS.quick if stored.route == "simplify" else FRESH_SPOTS
+            _, _, witness, reason = _spot(goal, count, seed=int(stored.digest, 16))
+            if witness is not None or reason:
+                return f"it fails at a fresh point: {witness or reason}"
+            for record in stored.samples:
+                wrong = _recheck_sample(goal, record)
+                if wrong:
+                    return wrong
+        return self.reprove(goal, stored)
+
+
+class Symbolic(GoalMethod):
+    """Prove the obligations that a statement, called without arguments, returns."""
+
+    name: ClassVar[str] = "symbolic"
+
+    def attempt(self, name: str, goal: AnyGoal, tier: Tier, seed: int) -> Attempt:
+        """Sample points, then try normal forms, signs of coefficients, roots and SymPy's simplification."""
+        if isinstance(goal, LimitGoal):
+            return _attempt_limit(name, goal)
+        sampled = sample(name, goal, SPOTS.at(tier), seed)
+        if sampled.witness is not None or sampled.reason:
+            return sampled
+        route, reason = _prove(goal)
+        finding = Finding.PROOF if route else Finding.UNDECIDED
+        return replace(sampled, finding=finding.value, route=route, reason=reason)
+
+    def reprove(self, goal: AnyGoal, stored: Attempt) -> str | None:
+        """Check an identity by FLINT's normal form, a sign again, a limit along growing values."""
+        if isinstance(goal, LimitGoal):
+            return _recheck_limit(goal, stored)
+        if goal.relation != "==":
+            return None if _prove(goal)[0] == stored.route else f"it is not shown by {stored.route}"
+        gap = undefined_part(goal.lhs, goal.domain) or undefined_part(goal.rhs, goal.domain)
+        if gap is not None:
+            return f"{gap} is not shown to be defined"
+        if stored.route == "normal form":
+            residual = resolved((goal.lhs - goal.rhs).doit(), goal.domain)
+            return None if is_zero(residual) else "the residual is not zero in normal form"
+        return None if stored.route in ("expand", "simplify") else f"there is no route {stored.route}"
 
 
 def _recheck_violation(goals: Mapping[str, AnyGoal], witness: Json) -> str | None:
@@ -564,7 +633,7 @@ def _recheck_violation(goals: Mapping[str, AnyGoal], witness: Json) -> str | Non
     if goal is None:
         return f"the witness is against {name}, which the statement does not contain"
     if isinstance(goal, LimitGoal):
-        found = _attempt_limit(name, goal, str(goal), digest(goal))
+        found = _attempt_limit(name, goal)
         same = found.finding == Finding.VIOLATION and found.witness == {k: v for k, v in witness.items() if k != "goal"}
         return None if same else f"the limit of {name} is not {witness['limit']}"
     domain = goal.domain
@@ -581,39 +650,13 @@ def _recheck_violation(goals: Mapping[str, AnyGoal], witness: Json) -> str | Non
     return None if same else f"the sides at {witness['point']} are {show(lhs)} and {show(rhs)}"
 
 
-def _recheck_proof(name: str, goal: AnyGoal, stored: Attempt) -> str | None:
-    if stored.finding != Finding.PROOF:
-        return f"goal {name} is {stored.finding}, not proved"
-    if isinstance(goal, LimitGoal):
-        return _recheck_limit(name, goal, stored)
-    count = SPOTS.quick if stored.route == "simplify" else FRESH_SPOTS
-    spots, _, witness, reason = _spot(goal, count, seed=int(stored.digest, 16))
-    if witness is not None or reason:
-        return f"goal {name} fails at a fresh point: {witness or reason}"
-    if spots == 0:
-        return f"goal {name}: no point found in {goal.domain}"
-    for record in stored.samples:
-        wrong = _recheck_sample(goal, record)
-        if wrong:
-            return f"goal {name}: {wrong}"
-    gap = undefined_part(goal.lhs, goal.domain) or undefined_part(goal.rhs, goal.domain)
-    if gap is not None:
-        return f"goal {name}: {gap} is not shown to be defined"
-    if goal.relation == "==":
-        wrong_zero = stored.route == "normal form" and not is_zero(resolved((goal.lhs - goal.rhs).doit(), goal.domain))
-        unknown = stored.route not in ("normal form", "expand", "simplify")
-        return f"goal {name}: the residual is not zero by {stored.route}" if wrong_zero or unknown else None
-    route, _ = _prove(goal)
-    return None if route == stored.route else f"goal {name} is not shown by {stored.route}"
-
-
-def _recheck_limit(name: str, goal: LimitGoal, stored: Attempt) -> str | None:
+def _recheck_limit(goal: LimitGoal, stored: Attempt) -> str | None:
     claimed = {"~": goal.constant, "o": sp.S.Zero}.get(goal.kind)
     limit = sp.limit(goal.ratio, goal.symbol, sp.oo) if claimed is None else claimed
     again = _judge_limit(stored, goal, limit, goal.met_by(limit))
     if again.finding != Finding.PROOF:
-        return f"goal {name}: {again.reason or f'the limit is {limit}'}"
-    return None if again.samples == stored.samples else f"goal {name}: the ratios are not those stored"
+        return again.reason or f"the limit is {limit}"
+    return None if again.samples == stored.samples else "the ratios are not those stored"
 
 
 def _recheck_sample(goal: Goal, record: Json) -> str | None:

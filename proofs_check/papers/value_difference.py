@@ -68,7 +68,7 @@ def discounted(case: DiscountedCase, *, normalised: bool = False, weights: str =
     """The discounted form; the occupancy d has total mass one."""
     mdp, policies = case.mdp, {"policy": case.policy, "comparator": case.comparator}
     theirs = planning.evaluate_discounted(mdp, case.comparator)
-    q_values = planning.q_values_discounted(mdp, theirs)
+    q_values = planning.discounted_q_values(mdp, theirs)
     occupancy = planning.discounted_occupancy(mdp, policies[weights])
     total = Fraction(0)
     for s, row in enumerate(occupancy):

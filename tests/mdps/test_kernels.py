@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -247,6 +247,7 @@ def twin_returns(mdp, policy, n_episodes, seed, lanes):
     return returns
 
 
+@settings(max_examples=40)
 @given(st.data(), finite_horizon_mdps(laws=reward_laws()), st.integers(0, 2**32))
 def test_simulate_returns_matches_its_twin(data, mdp, seed):
     policy = data.draw(st.one_of(st.none(), policies(mdp)))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mdps.errors import InvalidModelError
 from mdps.rational import RationalDiscountedMDP, RationalMDP
@@ -54,6 +54,7 @@ def test_discounted_models_start_uniformly_unless_told():
     np.testing.assert_array_equal(mdp.to_float().initial, [0.5, 0.5])
 
 
+@settings(max_examples=30)
 @given(rational_mdps(unit_rewards=False))
 def test_to_float_rounds_entry_by_entry(mdp):
     rounded = mdp.to_float()
@@ -68,6 +69,7 @@ def test_to_float_rounds_entry_by_entry(mdp):
     )
 
 
+@settings(max_examples=30)
 @given(rational_discounted_mdps())
 def test_to_float_of_discounted_models(mdp):
     rounded = mdp.to_float()

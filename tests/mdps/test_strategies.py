@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from mdps import strategies
@@ -12,7 +12,10 @@ from mdps.errors import InvalidModelError
 from mdps.rational import RationalMDP
 from mdps.tabular import DiscountedMDP, FiniteHorizonMDP
 
-SHRINK = settings(max_examples=2000, database=None, derandomize=True)
+SHRINK = settings(max_examples=1000, database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
+
+FIND = settings(SHRINK, phases=[Phase.generate])
+FEW = settings(max_examples=30)
 
 
 def smallest(strategy, condition):
@@ -62,6 +65,7 @@ def test_a_false_theorem_is_refuted_by_the_smallest_model():
     assert (mdp.n_states, mdp.n_actions, mdp.horizon) == (2, 2, 2)
 
 
+@FEW
 @given(
     strategies.finite_horizon_mdps(
         min_states=2, max_states=3, min_actions=2, max_actions=2, max_horizon=5, stationary=True
@@ -76,6 +80,7 @@ def test_bounds_are_kept_by_stationary_models(mdp):
     assert mdp.unit_rewards
 
 
+@FEW
 @given(strategies.rational_mdps(stationary=False, unit_rewards=False))
 def test_staged_models_store_every_stage(mdp):
     assert len(mdp.transitions) == len(mdp.rewards) == mdp.horizon
@@ -83,6 +88,7 @@ def test_staged_models_store_every_stage(mdp):
     assert all(-2 <= reward <= 2 for stage in mdp.rewards for state in stage for reward in state)
 
 
+@FEW
 @given(strategies.discounted_mdps(max_discount=Fraction(1, 2), min_states=2))
 def test_discounted_models(mdp):
     assert isinstance(mdp, DiscountedMDP)
@@ -102,9 +108,10 @@ def test_discounted_models(mdp):
     ],
 )
 def test_the_variety_includes(condition):
-    find(strategies.finite_horizon_mdps(laws=strategies.reward_laws()), condition, settings=SHRINK)
+    find(strategies.finite_horizon_mdps(laws=strategies.reward_laws()), condition, settings=FIND)
 
 
+@FEW
 @given(st.data())
 def test_policies_fit_their_model(data):
     mdp = data.draw(st.one_of(strategies.finite_horizon_mdps(), strategies.discounted_mdps()))
@@ -130,6 +137,7 @@ def test_policies_shrink_to_the_first_action():
     assert (laws[..., 0] == 1.0).all()
 
 
+@FEW
 @given(st.data())
 def test_laws_and_values(data):
     law = data.draw(strategies.distributions(max_size=4))
@@ -148,7 +156,7 @@ def test_laws_and_values(data):
 
 
 def test_laws_reach_the_whole_support():
-    find(strategies.distributions(3), lambda law: (law > 0).all(), settings=SHRINK)
+    find(strategies.distributions(3), lambda law: (law > 0).all(), settings=FIND)
     assert smallest(strategies.distributions(3), lambda law: True).tolist() == [1.0, 0.0, 0.0]
 
 

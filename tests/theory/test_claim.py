@@ -82,6 +82,7 @@ def test_two_symbols_of_one_name_are_refused():
         ({"bound": None}, "either a bound or the reason"),
         ({"no_bound": "both given"}, "either a bound or the reason"),
         ({"expected": Level.POWERLESS}, "powerless"),
+        ({"from_tier": "slow"}, "'slow' is no tier"),
         ({"expected": Level.REFUTED}, "erratum"),
         ({"erratum": "without a refutation"}, "erratum"),
     ],
@@ -92,9 +93,9 @@ def test_malformed_claims_are_refused(changes, message):
 
 
 def test_the_quick_tier_may_show_less():
-    modest = claim(expected_quick=Level.INCONCLUSIVE)
+    modest = claim(from_tier="full")
     assert modest.expected_at("quick") == Level.INCONCLUSIVE
-    assert modest.expected_at("full") == Level.SUPPORTED
+    assert modest.expected_at("full") == modest.expected_at("soak") == Level.SUPPORTED
     assert claim().expected_at("quick") == Level.SUPPORTED
 
 

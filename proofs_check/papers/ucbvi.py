@@ -1,0 +1,264 @@
+r"""Checks of UCBVI: optimism, regret against explicit bounds, and the exponent of its worst-case regret.
+
+Regret is exact and compared at K episodes in independent runs. The bounds say nothing before the K at which they fall below
+K H; only instances beyond it count, and the others are listed with that K. Mutants of the algorithm must exceed the bound.
+"""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from mdps import gymnasium, instances
+from mdps.tabular import FiniteHorizonMDP
+from mdps.validation import FloatArray
+from proofs_check.engine import Check, Mutant
+from proofs_check.methods.base import Sizes, Tier
+from proofs_check.methods.exact import Instances
+from proofs_check.methods.montecarlo import MonteCarlo, Sample
+from proofs_check.methods.rates import Rates
+from solvers import ucbvi
+from solvers.baselines import run_q_learning, run_uniform
+from solvers.ucbvi import BonusSpec, run_ucbvi
+from theory import ucbvi as theory
+from theory.claim import Claim
+
+DELTA = 0.1
+"""Failure probability that the algorithms are run with."""
+
+RUNS = 66
+"""Runs that support a failure probability of at most 0.1 at level 0.001 if none of them fails."""
+
+RECORD = 40
+"""Log-spaced records of the regret for the figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """An instance and the number of episodes K that the algorithm is told and run for."""
+
+    mdp: FiniteHorizonMDP
+    episodes: int
+
+    @property
+    def unit_rewards(self) -> bool:
+        """Whether mean rewards lie in [0, 1]."""
+        return self.mdp.unit_rewards
+
+    @property
+    def stationary(self) -> bool:
+        """Whether one kernel serves all stages."""
+        return self.mdp.stationary
+
+    @property
+    def reward_law(self) -> str:
+        """Law of the rewards around their means."""
+        return self.mdp.reward_law
+
+
+def two_doors() -> FiniteHorizonMDP:
+    """Two states, two stages: action 1 leads to the state that pays 1, action 0 stays where nothing is paid.
+
+    The smallest model with anything to learn; a learner that never tries action 1 loses 1 an episode.
+    """
+    transitions = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]])
+    rewards = np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 1.0]]])
+    return FiniteHorizonMDP(transitions, rewards, 2)
+
+
+def noisy_doors() -> FiniteHorizonMDP:
+    """`two_doors` with coins: action 1 reaches the paying state with probability 0.6, action 0 with 0.4."""
+    transitions = np.array([[[0.6, 0.4], [0.4, 0.6]], [[0.5, 0.5], [0.5, 0.5]]])
+    return FiniteHorizonMDP(transitions, two_doors().rewards, 2)
+
+
+def _gymnasium_settings() -> dict[str, Callable[[], Setting]]:
+    """Return Gymnasium's environments where the extra is installed; Taxi without its unreachable states."""
+    if importlib.util.find_spec("gymnasium") is None:
+        return {}
+
+    def lake(size: str, horizon: int, episodes: int) -> Setting:
+        return Setting(gymnasium.from_gymnasium("FrozenLake-v1", horizon, map_name=size), episodes)
+
+    def taxi() -> Setting:
+        mdp, _ = gymnasium.restrict_to_reachable(gymnasium.from_gymnasium("Taxi-v3", 10, unit_rewards=True))
+        return Setting(mdp, 20)
+
+    return {
+        "FrozenLake 4x4, H=20": partial(lake, "4x4", 20, 300),
+        "FrozenLake 8x8, H=30": partial(lake, "8x8", 30, 60),
+        "Taxi (reachable states), H=10": taxi,
+    }
+
+
+def hoeffding_settings() -> Mapping[str, Callable[[], Setting]]:
+    """Return the instances of the Hoeffding variant; the doors are beyond the K at which its bound bites."""
+    return {
+        "two doors": lambda: Setting(two_doors(), 700_000),
+        "noisy doors": lambda: Setting(noisy_doors(), 250_000),
+        "RiverSwim, H=20": lambda: Setting(instances.river_swim(), 300),
+        **_gymnasium_settings(),
+    }
+
+
+def pooled_settings(enough: Mapping[Tier, int], tier: Tier) -> Mapping[str, Callable[[], Setting]]:
+    """Return the instances of the two published variants, whose bounds bite after millions of episodes only."""
+    return {
+        "two doors": lambda: Setting(two_doors(), enough[tier]),
+        "RiverSwim, H=20": lambda: Setting(instances.river_swim(), 300),
+        **_gymnasium_settings(),
+    }
+
+
+def regret(
+    setting: Setting, seeds: np.random.SeedSequence, runs: int, *, claim: Claim, bonus: BonusSpec, scale: float = 1.0
+) -> Sample:
+    """Exact regret of independent runs against the bound of a claim."""
+    mdp, episodes = setting.mdp, setting.episodes
+    if claim.bound is None:
+        raise ValueError(f"claim {claim.id} has no bound")
+    sizes = {"S": mdp.n_states, "A": mdp.n_actions, "H": mdp.horizon, "delta": DELTA}
+    first = claim.bound.nonvacuous_from("K", trivial=theory.TRIVIAL, **sizes)
+    curve = run_ucbvi(
+        mdp, episodes=episodes, seeds=seeds, delta=DELTA, bonus=bonus, runs=runs, scale=scale, record=RECORD
+    )
+    bounds = [claim.bound.evaluate(K=int(k), **sizes) for k in curve.episodes]
+    quantiles = np.quantile(curve.regret, [0.1, 0.5, 0.9], axis=0)
+    return Sample(
+        curve.regret[:, -1],
+        bounds[-1],
+        vacuous=first is None or episodes < first,
+        nonvacuous_from=first,
+        plot={
+            "kind": "regret",
+            "episodes": curve.episodes,
+            "low": quantiles[0],
+            "median": quantiles[1],
+            "high": quantiles[2],
+            "bound": bounds,
+            "trivial": mdp.horizon * curve.episodes,
+            "nonvacuous_from": first,
+        },
+    )
+
+
+def optimism(setting: Setting, seeds: np.random.SeedSequence, runs: int, *, bonus: BonusSpec) -> Sample:
+    """Largest shortfall of the planned Q below Q*, over all episodes, stages and pairs; it must not be positive."""
+    curve = run_ucbvi(
+        setting.mdp,
+        episodes=setting.episodes,
+        seeds=seeds,
+        delta=DELTA,
+        bonus=bonus,
+        runs=runs,
+        record=2,
+        check_optimism=True,
+    )
+    if curve.optimism is None:
+        raise RuntimeError("the run kept no record of its optimism")
+    return Sample(curve.optimism.largest_violation, 0.0, tolerance=ucbvi.OPTIMISM_TOLERANCE)
+
+
+GAPS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Multiples of sqrt(A / K) that the gap of the two-armed instance runs over (it is capped at 1/4)."""
+
+
+def worst_regret(episodes: int, seeds: np.random.SeedSequence, runs: int, *, learner: str = "ucbvi") -> FloatArray:
+    """Final regrets ``(runs,)`` on the two-armed instance whose gap is worst for this learner and K."""
+    final = []
+    for gap, seed in zip(GAPS, seeds.spawn(len(GAPS)), strict=True):
+        mdp = instances.two_armed_hard(episodes, scale=gap)
+        final.append(_final_regret(learner, mdp, episodes, seed, runs))
+    return max(final, key=lambda regrets: float(regrets.mean()))
+
+
+def _final_regret(
+    learner: str, mdp: FiniteHorizonMDP, episodes: int, seeds: np.random.SeedSequence, runs: int
+) -> FloatArray:
+    if learner == "uniform":
+        return run_uniform(mdp, episodes=episodes, runs=runs, record=1).regret[:, -1]
+    if learner == "epsilon-greedy":
+        return run_q_learning(mdp, episodes=episodes, seeds=seeds, epsilon=0.1, runs=runs, record=1).regret[:, -1]
+    return run_ucbvi(mdp, episodes=episodes, seeds=seeds, scale=0.5, runs=runs, record=1).regret[:, -1]
+
+
+NO_EXPLORATION = "no bonus, and pairs without a visit are worth their reward alone: the second door is never tried"
+
+
+def _without_exploration(bonus: BonusSpec) -> BonusSpec:
+    """Return a variant that never explores."""
+    return replace(
+        bonus,
+        name=f"{bonus.name} without exploration",
+        hoeffding=0.0,
+        linear=0.0,
+        variance=0.0,
+        third=0.0,
+        unvisited="reward only",
+    )
+
+
+def _regret_check(claim: Claim, bonus: BonusSpec, settings: Instances) -> Check:
+    """Return the check of a regret bound; its mutant must exceed the bound on `two_doors`."""
+    mutant = Mutant("no_exploration", NO_EXPLORATION, {"bonus": _without_exploration(bonus)})
+    statement = partial(regret, claim=claim, bonus=bonus)
+    return Check(claim.id, MonteCarlo(settings, Sizes(RUNS), delta=DELTA), statement, (mutant,))
+
+
+def _optimism_settings() -> Mapping[str, Callable[[], Setting]]:
+    return {
+        "tuned two-armed, H=4": lambda: Setting(instances.two_armed_hard(2_000, horizon=4), 2_000),
+        "RiverSwim, H=10": lambda: Setting(instances.river_swim(horizon=10), 500),
+        "lower-bound family, A=2": lambda: Setting(instances.tabular_lower_bound(), 1_000),
+    }
+
+
+CHECKS = (
+    Check(
+        "ucbvi.optimism",
+        MonteCarlo(_optimism_settings(), Sizes(80, full=400), delta=DELTA),
+        partial(optimism, bonus=ucbvi.HOEFFDING),
+        (
+            Mutant(
+                "no_logarithm",
+                "a bonus without its logarithm",
+                {"bonus": replace(ucbvi.HOEFFDING, name="no logarithm", hoeffding_log_power=0.0)},
+            ),
+            Mutant(
+                "no_horizon",
+                "a bonus of range 1 instead of H - h",
+                {"bonus": replace(ucbvi.HOEFFDING, name="no horizon", hoeffding_range="one")},
+            ),
+        ),
+    ),
+    _regret_check(theory.HOEFFDING, ucbvi.HOEFFDING, hoeffding_settings()),
+    _regret_check(
+        theory.CHERNOFF_HOEFFDING,
+        ucbvi.CHERNOFF_HOEFFDING,
+        partial(pooled_settings, {Tier.QUICK: 1_000, Tier.FULL: 20_000_000, Tier.SOAK: 20_000_000}),
+    ),
+    _regret_check(
+        theory.BERNSTEIN,
+        ucbvi.BERNSTEIN_FREEDMAN,
+        partial(pooled_settings, {Tier.QUICK: 1_000, Tier.FULL: 1_000_000, Tier.SOAK: 100_000_000}),
+    ),
+    Check(
+        "ucbvi.worst_case_rate",
+        Rates(
+            0.5,
+            "most",
+            budgets=Sizes(
+                (1_000, 3_000, 10_000, 30_000, 100_000),
+                full=(1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
+            ),
+            runs=Sizes(24, full=64),
+        ),
+        worst_regret,
+        (
+            Mutant("uniform", "a learner that never prefers an action: linear regret", {"learner": "uniform"}),
+            Mutant("constant_exploration", "epsilon-greedy with epsilon fixed at 0.1", {"learner": "epsilon-greedy"}),
+        ),
+    ),
+)
