@@ -9,9 +9,11 @@ from numpy and from the standard library only (tested): its constants are frozen
 may want to change is an argument.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +26,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 PACKAGES = ("theory", "mdps", "solvers", "proofs_check")
 ROOT = Path(__file__).resolve().parent.parent
-KEPT_CACHES = 4
+KEPT_SECONDS = 7 * 24 * 3600
+"""Age after which the cache of sources that are no longer used is removed."""
 
 
 def kernel_sources() -> list[Path]:
@@ -54,9 +57,10 @@ def _open_cache() -> Path:
     current = root / source_hash(kernel_sources())
     current.mkdir(parents=True, exist_ok=True)
     os.utime(current)
-    stale = sorted((p for p in root.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)[:-KEPT_CACHES]
-    for folder in stale:
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in root.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process may have removed it
+            if folder.stat().st_mtime < time.time() - KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
     return current
 
 

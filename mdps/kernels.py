@@ -20,9 +20,10 @@ Each cell is chosen with a probability within 2^-32 of 1/n and its threshold is 
 drawn is within n 2^-32 of the law given, in total variation; a point of zero mass is never drawn.
 
 **Roll-outs.** ``simulate_returns`` advances 64 episodes together. At each stage a first loop draws for all lanes
-(vectorised), a second one gathers (one load of the table a lane); the two are 2-3 times faster than one fused loop.
-The upper half of a word first picks one of W action cells, and what is left of it one of S next-state cells: the bias
-of a step is at most W S 2^-32 in total variation.
+(vectorised), a second one gathers, a third one decides (vectorised): 2-3 times faster than one fused loop. Only the
+support of a law gets cells, which name both their points, ``threshold << 32 | own << 16 | alias``: a deterministic
+transition is one cell, and a sparse model stays in the cache. The upper half of a word first picks one of W action
+cells, and what is left of it one of n next-state cells: the bias of a step is at most W n 2^-32 in total variation.
 
 References
 ----------
@@ -36,7 +37,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mdps.errors import InvalidPolicyError
+from mdps.errors import InvalidModelError, InvalidPolicyError
 from mdps.jit import kernel
 from mdps.validation import FloatArray, IntArray, as_float_array, entry, first_index, require_distributions
 
@@ -52,8 +53,10 @@ LANES = 64
 LANE_KEY = 0x1A9E
 """First spawn key of the lanes, so that they are no child that ``SeedSequence.spawn`` hands out."""
 
-_MASK = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
+_MASK, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+_NARROW, _QUARTER = np.uint64(0xFFFF), np.uint64(16)
+MAX_POINTS = 2**16
+"""Largest number of states or actions of a roll-out: a cell names its points with 16 bits."""
 _TWO_TO_MINUS_53 = 2.0**-53
 
 
@@ -204,10 +207,12 @@ def _fill_alias_row(mass: FloatArray, scaled: FloatArray, work: IntArray, row: W
 @kernel
 def _fill_alias_table(rows: FloatArray, table: WordArray) -> None:
     n = rows.shape[1]
-    scaled = np.empty(n)
+    mass, scaled = np.empty(n), np.empty(n)
     work = np.empty(n, dtype=np.int64)
     for k in range(rows.shape[0]):
-        _fill_alias_row(rows[k], scaled, work, table[k])
+        for i in range(n):  # to a writable array, as for the other caller: the construction is compiled once
+            mass[i] = rows[k, i]
+        _fill_alias_row(mass, scaled, work, table[k])
 
 
 def alias_table(rows: npt.ArrayLike) -> WordArray:
@@ -235,18 +240,6 @@ def draw_alias(row: WordArray, word: np.uint64) -> int:
 
 
 # Policies
-
-
-UNIFORM, DETERMINISTIC, MIXED = range(3)
-"""How an action is chosen: the cell is the action; the one cell's alias is the action; a coin decides between them."""
-
-
-@dataclass(frozen=True, eq=False)
-class ActionTable:
-    """A policy as alias tables: ``cells`` is ``(P, S, W)``, P = 1 (stationary) or H, W = 1 (deterministic) or A."""
-
-    cells: WordArray
-    choice: int
 
 
 Policy = npt.ArrayLike | None
@@ -296,56 +289,166 @@ def _require_stages(mdp: "FiniteHorizonMDP", array: npt.NDArray[np.generic]) -> 
         raise InvalidPolicyError(f"policy has {array.shape[0]} stages, not {mdp.horizon}")
 
 
-def action_table(mdp: "FiniteHorizonMDP", policy: Policy) -> ActionTable:
-    """Return the alias tables of a policy (see `action_laws` for what a policy may be)."""
-    if policy is not None and np.asarray(policy).dtype.kind in "iu":
-        actions = _staged_actions(mdp, np.asarray(policy))
-        return ActionTable(actions.astype(np.uint64)[..., None], DETERMINISTIC)
-    return ActionTable(alias_table(action_laws(mdp, policy)), UNIFORM if policy is None else MIXED)
-
-
 # Roll-outs
 
+UNIFORM, DETERMINISTIC, MIXED = range(3)
+"""How an action is chosen: the cell is the action; there is one cell; a coin decides between the points of a cell."""
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """A model and a policy as tables of cells ``threshold << 32 | own << 16 | alias``.
+
+    Parameters
+    ----------
+    actions
+        Cells of the actions ``(P, S, W)``: P = 1 (stationary) or H, W = 1 (deterministic) or A.
+    choice
+        ``UNIFORM``, ``DETERMINISTIC`` or ``MIXED``.
+    rows
+        ``(G, S * A)``: where the cells of a transition begin, and how many there are, ``begin << 32 | n``.
+    cells
+        Cells of all transitions, one after the other.
+    initial
+        Cells of the first state.
+    rewards
+        Means ``(R, S * A)``.
+    bernoulli
+        Whether a reward is a coin with the mean given, instead of the mean.
+    """
+
+    actions: WordArray
+    choice: int
+    rows: WordArray
+    cells: WordArray
+    initial: WordArray
+    rewards: FloatArray
+    bernoulli: bool
+    horizon: int
+
+    def run(self, state: WordArray, rounds: int) -> FloatArray:
+        """Return the returns ``(rounds, N)`` of ``rounds`` episodes in each lane of ``state``, which is advanced."""
+        returns = np.empty((rounds, state.shape[1]))
+        roll_out(
+            state,
+            self.actions,
+            self.choice,
+            self.rows,
+            self.cells,
+            self.initial,
+            self.rewards,
+            self.bernoulli,
+            self.horizon,
+            returns,
+        )
+        return returns
+
+
+def simulator(mdp: "FiniteHorizonMDP", policy: Policy) -> Simulator:
+    """Return the tables with which `roll_out` simulates a policy in a model.
+
+    Raises
+    ------
+    InvalidPolicyError
+        If the policy does not fit the model.
+    InvalidModelError
+        If the model has more than 2^16 states or actions.
+    """
+    if max(mdp.n_states, mdp.n_actions) > MAX_POINTS:
+        raise InvalidModelError(f"roll-outs take up to {MAX_POINTS} states and actions")
+    if policy is not None and np.asarray(policy).dtype.kind in "iu":
+        actions = _staged_actions(mdp, np.asarray(policy)).astype(np.uint64)[..., None]
+        choice = DETERMINISTIC
+    else:
+        actions = _with_own_points(alias_table(action_laws(mdp, policy)))
+        choice = UNIFORM if policy is None else MIXED
+    laws = mdp.transitions.reshape(-1, mdp.n_states)
+    sizes = np.count_nonzero(laws, axis=1)
+    begins = np.cumsum(sizes) - sizes
+    cells = np.empty(int(sizes.sum()), dtype=np.uint64)
+    _fill_sparse_cells(laws, begins, cells)
+    rows = (begins.astype(np.uint64) << _HALF) | sizes.astype(np.uint64)
+    return Simulator(
+        actions,
+        choice,
+        rows.reshape(mdp.transitions.shape[0], -1),
+        cells,
+        _with_own_points(alias_table(mdp.initial)),
+        mdp.rewards.reshape(mdp.rewards.shape[0], -1),
+        mdp.reward_law == "bernoulli",
+        mdp.horizon,
+    )
+
+
+def _with_own_points(table: WordArray) -> WordArray:
+    """Write the number of each cell into its word, between the threshold and the alias."""
+    return table | (np.arange(table.shape[-1], dtype=np.uint64) << _QUARTER)
+
 
 @kernel
-def _split(words: WordArray, n_actions: int, n_states: int, action_cells: WordArray, cells: WordArray) -> None:
-    """Cut the upper half of each word into an action cell and, from what is left, a next-state cell."""
+def _fill_sparse_cells(laws: FloatArray, begins: IntArray, cells: WordArray) -> None:
+    """Write the cells of the supports of the laws ``(n, S)``, one law after the other."""
+    n_points = laws.shape[1]
+    scaled, mass = np.empty(n_points), np.empty(n_points)
+    work, support = np.empty(n_points, dtype=np.int64), np.empty(n_points, dtype=np.int64)
+    for k in range(laws.shape[0]):
+        size = 0
+        for point in range(n_points):
+            if laws[k, point] > 0.0:
+                support[size] = point
+                mass[size] = laws[k, point]
+                size += 1
+        row = cells[begins[k] : begins[k] + size]
+        _fill_alias_row(mass[:size], scaled, work, row)
+        for i in range(size):
+            alias = support[row[i] & _MASK]
+            row[i] = (row[i] & ~_MASK) | (np.uint64(support[i]) << _QUARTER) | np.uint64(alias)
+
+
+@kernel
+def _split(words: WordArray, n: int, cells: WordArray, rests: WordArray) -> None:
+    """Cut the upper half of each word into one of ``n`` cells and a fraction (32 bits) that is left."""
     for lane in range(words.shape[0]):
-        scaled = (words[lane] >> _HALF) * np.uint64(n_actions)
-        action_cells[lane] = scaled >> _HALF
-        cells[lane] = ((scaled & _MASK) * np.uint64(n_states)) >> _HALF
+        scaled = (words[lane] >> _HALF) * np.uint64(n)
+        cells[lane] = scaled >> _HALF
+        rests[lane] = scaled & _MASK
 
 
 @kernel
-def _decide(cells: WordArray, packed: WordArray, coins: WordArray, points: WordArray) -> None:
+def _decide(packed: WordArray, coins: WordArray, points: WordArray) -> None:
     """Let the coins choose between the cells' own points and their aliases.
 
     Kept apart from the gathers: alone it vectorises, together it compiles to a branch that no predictor can guess.
     """
-    for lane in range(cells.shape[0]):
+    for lane in range(packed.shape[0]):
         own = (coins[lane] & _MASK) < (packed[lane] >> _HALF)
-        points[lane] = cells[lane] if own else packed[lane] & _MASK
+        points[lane] = ((packed[lane] & _MASK) >> _QUARTER) if own else packed[lane] & _NARROW
 
 
 @kernel
-def _gather_actions(action_table: WordArray, states: WordArray, action_cells: WordArray, packed: WordArray) -> None:
+def _gather_actions(actions: WordArray, states: WordArray, cells: WordArray, packed: WordArray) -> None:
     for lane in range(states.shape[0]):
-        packed[lane] = action_table[states[lane], action_cells[lane]]
+        packed[lane] = actions[states[lane], cells[lane]]
 
 
 @kernel
 def _gather(
-    table: WordArray,
+    rows: WordArray,
+    cells: WordArray,
     rewards: FloatArray,
+    n_actions: int,
     states: WordArray,
     actions: WordArray,
-    cells: WordArray,
+    rests: WordArray,
     packed: WordArray,
     means: FloatArray,
 ) -> None:
+    """Fetch the mean reward of every lane, and the cell of its next state."""
     for lane in range(states.shape[0]):
-        means[lane] = rewards[states[lane], actions[lane]]
-        packed[lane] = table[states[lane], actions[lane], cells[lane]]
+        pair = states[lane] * np.uint64(n_actions) + actions[lane]
+        means[lane] = rewards[pair]
+        row = rows[pair]
+        packed[lane] = cells[(row >> _HALF) + ((rests[lane] * (row & _MASK)) >> _HALF)]
 
 
 @kernel
@@ -358,55 +461,42 @@ def _toss(words: WordArray, means: FloatArray) -> None:
 @kernel
 def roll_out(
     state: WordArray,
-    action_table: WordArray,
+    action_cells: WordArray,
     choice: int,
-    table: WordArray,
-    rewards: FloatArray,
+    rows: WordArray,
+    cells: WordArray,
     initial: WordArray,
+    rewards: FloatArray,
     bernoulli: bool,
     horizon: int,
     returns: FloatArray,
 ) -> None:
-    """Write the returns ``(rounds, N)`` of ``rounds`` episodes in each of N lanes.
-
-    Parameters
-    ----------
-    state
-        Generators ``(4, N)``, advanced.
-    action_table, table, initial
-        Alias tables of the actions ``(P, S, W)``, of the transitions ``(G, S, A, S)`` and of the first state ``(S,)``.
-    choice
-        ``UNIFORM``, ``DETERMINISTIC`` or ``MIXED``.
-    rewards
-        Means ``(R, S, A)``.
-    bernoulli
-        Whether a reward is a coin with the mean given, instead of the mean.
-    """
+    """Write the returns ``(rounds, N)`` of episodes in N lanes and advance ``state`` (the rest: see `Simulator`)."""
     rounds, lanes = returns.shape
     words, coins = np.empty(lanes, dtype=np.uint64), np.empty(lanes, dtype=np.uint64)
     states, actions = np.empty(lanes, dtype=np.uint64), np.empty(lanes, dtype=np.uint64)
-    next_cells, packed = np.empty(lanes, dtype=np.uint64), np.empty(lanes, dtype=np.uint64)
-    action_cells, means = np.empty(lanes, dtype=np.uint64), np.empty(lanes)
-    n_cells, n_states = action_table.shape[2], table.shape[1]
+    rests, packed = np.empty(lanes, dtype=np.uint64), np.empty(lanes, dtype=np.uint64)
+    means = np.empty(lanes)
+    n_actions = rewards.shape[1] // action_cells.shape[1]
     for episode in range(rounds):
         total = returns[episode]
+        total[:] = 0.0
         advance(state, words)
+        _split(words, initial.shape[0], actions, rests)
         for lane in range(lanes):
-            states[lane] = np.uint64(draw_alias(initial, words[lane]))
-            total[lane] = 0.0
+            packed[lane] = initial[actions[lane]]
+        _decide(packed, words, states)
         for h in range(horizon):
-            g, r, p = min(h, table.shape[0] - 1), min(h, rewards.shape[0] - 1), min(h, action_table.shape[0] - 1)
+            g, r, p = min(h, rows.shape[0] - 1), min(h, rewards.shape[0] - 1), min(h, action_cells.shape[0] - 1)
             advance(state, words)
-            if choice == UNIFORM:
-                _split(words, n_cells, n_states, actions, next_cells)
-            else:
-                _split(words, n_cells, n_states, action_cells, next_cells)
-                _gather_actions(action_table[p], states, action_cells, packed)
+            _split(words, action_cells.shape[2], actions, rests)
+            if choice != UNIFORM:
+                _gather_actions(action_cells[p], states, actions, packed)
                 if choice == MIXED:
                     advance(state, coins)
-                _decide(action_cells, packed, coins, actions)
-            _gather(table[g], rewards[r], states, actions, next_cells, packed, means)
-            _decide(next_cells, packed, words, states)
+                _decide(packed, coins, actions)
+            _gather(rows[g], cells, rewards[r], n_actions, states, actions, rests, packed, means)
+            _decide(packed, words, states)
             if bernoulli:
                 advance(state, words)
                 _toss(words, means)
@@ -433,12 +523,8 @@ def simulate_returns(
     InvalidPolicyError
         If the policy does not fit the model.
     """
-    actions = action_table(mdp, policy)
-    table, initial = alias_table(mdp.transitions), alias_table(mdp.initial)
-    returns = np.empty((-(-n_episodes // lanes), lanes))
-    bernoulli = mdp.reward_law == "bernoulli"
-    state = seed_lanes(seed, lanes)
-    roll_out(state, actions.cells, actions.choice, table, mdp.rewards, initial, bernoulli, mdp.horizon, returns)
+    rounds = -(-n_episodes // lanes)
+    returns = simulator(mdp, policy).run(seed_lanes(seed, lanes), rounds)
     return returns.reshape(-1)[:n_episodes]
 
 

@@ -243,18 +243,32 @@ def search(
     module: ModuleOption = None,
 ) -> None:
     """Look for a counter-example, or else for the tightest instance; exit 1 if a counter-example is found."""
-    from proofs_check import registry
-    from proofs_check.methods.search import Search, search_for
+    import time
+
+    import numpy as np
+
+    from proofs_check import evidence, registry
+    from proofs_check.methods.base import Context, Tier
+    from proofs_check.methods.search import Search, explore
 
     with _one_line_errors():
         loaded = registry.load(tuple(module or ()))
-        checks = [check for check in loaded.checks[loaded.catalogue[claim].id] if isinstance(check.method, Search)]
-        if not checks:
-            raise InputError(f"{claim} has no search check")
-        assumptions = loaded.catalogue[claim].assumptions
-        found = search_for(checks[0].method, checks[0].statement, assumptions, seconds=budget, seed=seed)
-    typer.echo(found.summary)
-    raise typer.Exit(1 if found.violated else 0)
+        chosen = loaded.catalogue[claim]
+        found = [
+            (check.statement, check.method) for check in loaded.checks[claim] if isinstance(check.method, Search)
+        ]
+        if not found:
+            raise InputError(f"{claim} has no search check; its methods do not look for counter-examples")
+        context = Context(Tier.QUICK, np.random.SeedSequence(seed), chosen.assumptions)
+        end = time.monotonic() + budget
+        statement, method = found[0]
+        outcome = explore(method, statement, context, lambda: time.monotonic() < end)
+    typer.echo(outcome.summary)
+    if outcome.tightness is not None:
+        typer.echo(f"largest ratio {outcome.tightness.ratio:.9g} at {outcome.tightness.where}")
+    if outcome.witness is not None:
+        typer.echo(evidence.dumps(outcome.witness))
+    raise typer.Exit(1 if outcome.finding == evidence.Finding.VIOLATION else 0)
 
 
 @app.command()

@@ -169,7 +169,25 @@ def domain_of(symbols: Iterable[sp.Symbol], where: Iterable[Any] = ()) -> Domain
     order: list[sp.Symbol] = []
     while len(order) < len(ranges):
         order += [symbol for symbol in ranges if symbol not in order and before[symbol] <= set(order)]
-    return Domain({symbol: _integral(ranges[symbol]) for symbol in order}, tuple(kept))
+    ranges = {symbol: _integral(ranges[symbol]) for symbol in order}
+    for symbol in reversed(order):
+        _pass_on(ranges, symbol)
+    return Domain(ranges, tuple(kept))
+
+
+def _pass_on(ranges: dict[sp.Symbol, Range], symbol: sp.Symbol) -> None:
+    """Where a <= x <= t + c also t >= a - c: give t the rational end that follows, and likewise from above."""
+    interval = ranges[symbol]
+    for near, far, side in ((interval.low, interval.high, "low"), (interval.high, interval.low, "high")):
+        if near is None or far is None or not near.is_Rational:
+            continue
+        shift, rest = far.as_coeff_Add()
+        if not rest.is_Symbol or not shift.is_Rational:
+            continue
+        old = getattr(ranges[rest], side)
+        if old is None or (old.is_Rational and (near - shift > old if side == "low" else near - shift < old)):
+            opened = interval.low_open or interval.high_open
+            ranges[rest] = _integral(replace(ranges[rest], **{side: near - shift, f"{side}_open": opened}))
 
 
 def _integral(interval: Range) -> Range:

@@ -102,11 +102,16 @@ def _line_in(error: BaseException, path: Path) -> str:
     return f":{line}" if line else ""
 
 
+PRESENTATION = ("report/*", "cli.py", "diagnosis.py", "render.py", "template.py", "threads.py")
+"""Files of `proofs_check` that show verdicts and do not make them."""
+
+
 def source_files(modules: Sequence[str] = ()) -> list[Path]:
     """Return all Python files that a verdict may depend on."""
-    root = Path(__file__).resolve().parent.parent
+    here = Path(__file__).resolve().parent
     packages = ("theory", "mdps", "solvers", "proofs_check")
-    shipped = sorted(path for package in packages for path in (root / package).rglob("*.py"))
+    shown = {path for pattern in PRESENTATION for path in here.glob(pattern)}
+    shipped = sorted({path for package in packages for path in (here.parent / package).rglob("*.py")} - shown)
     return [*shipped, *(Path(module).resolve() for module in modules)]
 
 

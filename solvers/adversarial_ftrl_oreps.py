@@ -42,6 +42,9 @@ from solvers.adversarial_ftrl_tabular import add_losses, clear, soft_backward, w
 RIDGE = 1e-14
 """Added to the diagonal of the Hessian: states of less mass than this may keep any dual value."""
 
+ACCEPTED = 1e-10
+"""A violation this small is left alone once Newton's method no longer halves it."""
+
 SMALLEST_STEP = 1e-12
 """A Newton step is halved until it is accepted, or is below this fraction of itself: then the ascent gives up."""
 
@@ -172,7 +175,7 @@ def _add_layer(transitions: FloatArray, q: FloatArray, h: int, work: Workspace) 
 
 @kernel
 def _hessian(world: Dynamics, reachable: FloatArray, q: FloatArray, work: Workspace) -> None:
-    """Write the blocks of minus the Hessian (lower triangles on the diagonal), with gauge and ridge."""
+    """Write the blocks of minus the Hessian (upper triangles on the diagonal), with gauge and ridge."""
     n_stages, n_states, _ = q.shape
     last = world.transitions.shape[0] - 1
     diagonal, coupling, inflow, marginal = work.diagonal, work.coupling, work.inflow, work.step
@@ -281,7 +284,9 @@ def _ascend(
             new_dual, new_violation = dual_point(world, rule.reachable, exponent, work.trial, q, work)
             accepted = new_dual >= dual + 1e-4 * size * slope or new_violation < (1.0 - 1e-4 * size) * violation
             size *= 0.5
-        if not accepted:
+        stalled = violation <= ACCEPTED and new_violation > 0.5 * violation  # rounding, no more to gain
+        if stalled or not accepted:
+            violation = dual_point(world, rule.reachable, exponent, v, q, work)[1]
             return iteration, violation
         dual, violation = new_dual, new_violation
         for h in range(n_stages):
@@ -300,7 +305,7 @@ def project(
     state times a policy near the optimal one: from there Newton's method gets home however large the losses are.
     """
     iterations, violation = _ascend(world, rule, exponent, v, q, work)
-    if violation <= rule.tolerance:
+    if violation <= max(rule.tolerance, ACCEPTED):
         return iterations, violation
     soft_start(world, exponent, q, work.soft, v)
     more, violation = _ascend(world, rule, exponent, v, q, work)

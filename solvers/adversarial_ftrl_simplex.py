@@ -3,17 +3,18 @@ r"""Follow the regularised leader on the simplex: steps, stability, and exact wo
 With cumulative losses :math:`G \in \mathbb R^A`, a rate :math:`\eta` and a regulariser :math:`\Psi`, the next point is
 :math:`x = \arg\min_{x \in \Delta} \{\eta \langle x, G \rangle + \Psi(x)\}`. With :math:`g_i = \eta (G_i - \min G)`:
 
-=============== ============================== ================================= ==================================
-regulariser     :math:`\Psi(x)`                x                                 Bregman divergence of y from x
-=============== ============================== ================================= ==================================
-``ENTROPY``     :math:`\sum x_i \ln x_i`       :math:`\propto e^{-g_i}`          Kullback-Leibler
-``LOG_BARRIER`` :math:`-\sum \ln x_i`          :math:`1 / (g_i + \lambda)`       Itakura-Saito,
-                                                                                 :math:`\sum y/x - 1 - \ln(y/x)`
-``TSALLIS``     :math:`-2 \sum \sqrt{x_i}`     :math:`1 / (g_i + \lambda)^2`     :math:`\sum (\sqrt y-\sqrt x)^2/\sqrt x`
-=============== ============================== ================================= ==================================
+=============== =========================== =============================== ========================================
+regulariser     :math:`\Psi(x)`             x                               Bregman divergence of y from x
+=============== =========================== =============================== ========================================
+``ENTROPY``     :math:`\sum x_i \ln x_i`    :math:`\propto e^{-g_i}`        Kullback-Leibler
+``LOG_BARRIER`` :math:`-\sum \ln x_i`       :math:`1 / (g_i + \lambda)`     Itakura-Saito
+``TSALLIS``     :math:`-2 \sum \sqrt{x_i}`  :math:`1 / (g_i + \lambda)^2`   :math:`\sum(\sqrt y-\sqrt x)^2/\sqrt x`
+=============== =========================== =============================== ========================================
 
-The normalisation :math:`\lambda \ge 1` is the root of a convex decreasing function that is not negative at one: Newton's
-method from one increases monotonically to it, and needs no safeguard. For the log-barrier with two arms
+The Itakura-Saito divergence is :math:`\operatorname{IS}(y, x) = \sum_i y_i/x_i - 1 - \ln(y_i/x_i)`.
+
+The normalisation :math:`\lambda \ge 1` is the root of a convex decreasing function that is not negative at one:
+Newton's method from one increases monotonically to it, and needs no safeguard. For the log-barrier with two arms
 :math:`x_{\text{worse}} = 2 / (g + 2 + \sqrt{g^2 + 4})`.
 
 **Identity.** For losses c_1, ..., c_T, iterates x_1, ..., x_{T+1} and any u in the interior
@@ -29,8 +30,8 @@ For the entropy it is :math:`\ln \sum x_i e^{-(g_i - \langle x, g \rangle)}`; fo
 
 **Exact worst case.** Against an adversary that plays (1, 0) or (0, 1) in each of K rounds, the state of a two-armed
 learner is the difference D of the cumulative losses: with :math:`W_K(D) = -(K - |D|)/2`,
-:math:`W_k(D) = \max\{x_1(D) + W_{k+1}(D + 1),\; x_2(D) + W_{k+1}(D - 1)\}` is computed exactly and :math:`W_0(0)` is the
-largest regret.
+:math:`W_k(D) = \max\{x_1(D) + W_{k+1}(D + 1),\; x_2(D) + W_{k+1}(D - 1)\}` is computed exactly; :math:`W_0(0)`
+is the largest regret.
 """
 
 from dataclasses import dataclass
@@ -43,9 +44,6 @@ from mdps.validation import FloatArray, as_float_array
 
 ENTROPY, LOG_BARRIER, TSALLIS = range(3)
 """Regularisers (see the module)."""
-
-NEWTON_TOLERANCE = 1e-14
-"""Newton's method stops when its step is below this fraction of lambda."""
 
 
 # Steps

@@ -112,7 +112,8 @@ class BonusSpec:
     clip
         The ceiling: ``"stage"`` is H - h + 1, ``"horizon"`` is H at every stage.
     unvisited
-        Q of a pair without a visit: ``"reward"`` is r + H - h, ``"clip"`` is the ceiling.
+        Q of a pair without a visit: ``"reward"`` is r + H - h, ``"clip"`` is the ceiling. ``"reward only"`` is r, not
+        optimistic: a mutant that never tries what pays late.
     monotone
         Whether Q may not exceed its value of the episode before.
     pooled
@@ -135,7 +136,7 @@ class BonusSpec:
     log_constant: float = 5.0
     log_horizon_power: float = 1.0
     clip: Literal["stage", "horizon"] = "stage"
-    unvisited: Literal["reward", "clip"] = "reward"
+    unvisited: Literal["reward", "clip", "reward only"] = "reward"
     monotone: bool = False
     pooled: bool = False
 
@@ -317,6 +318,8 @@ def unvisited_values(spec: BonusSpec, mdp: FiniteHorizonMDP) -> FloatArray:
     shape = (mdp.horizon, mdp.n_states, mdp.n_actions)
     if spec.unvisited == "clip":
         return np.array(np.broadcast_to(stage_range(spec.clip, mdp.horizon)[:, None, None], shape))
+    if spec.unvisited == "reward only":
+        return np.array(np.broadcast_to(mdp.rewards, shape))
     return np.broadcast_to(mdp.rewards, shape) + stage_range("remaining", mdp.horizon)[:, None, None]
 
 

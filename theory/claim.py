@@ -212,8 +212,10 @@ class Bound:
         return float(self._compiled(*(values[name] for name in self.variables)))
 
     def latex(self) -> str:
-        """Return the relation in LaTeX."""
-        text: str = sp.latex(self.relation)
+        """Return the relation in LaTeX; names of several letters are set upright, as words."""
+        symbols = self.relation.atoms(sp.Symbol)
+        words = {s: rf"\mathrm{{{s.name}}}" for s in symbols if len(s.name) > 2 and sp.latex(s) == s.name}
+        text: str = sp.latex(self.relation, symbol_names=words)
         return text
 
     def nonvacuous_from(self, symbol: str, *, trivial: sp.Expr, start: int = 1, **values: float) -> int | None:

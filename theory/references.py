@@ -2,6 +2,14 @@
 
 from theory.claim import Paper
 
+ABBASI_2011 = Paper(
+    "abbasi_2011",
+    "Online Least Squares Estimation with Self-Normalized Processes: An Application to Bandit Problems",
+    ("Abbasi-Yadkori", "Pál", "Szepesvári"),
+    2011,
+    "arXiv",
+    arxiv="1102.2670",
+)
 AGARWAL_2021 = Paper(
     "agarwal_2021",
     "On the Theory of Policy Gradient Methods: Optimality, Approximation, and Distribution Shift",
@@ -10,6 +18,15 @@ AGARWAL_2021 = Paper(
     "Journal of Machine Learning Research",
     arxiv="1908.00261",
 )
+AL_MAKDAH_2021 = Paper(
+    "al_makdah_2021",
+    "Learning Lipschitz Feedback Policies from Expert Demonstrations: "
+    "Closed-Loop Guarantees, Generalization and Robustness",
+    ("Al Makdah", "Krishnan", "Pasqualetti"),
+    2021,
+    "arXiv",
+    arxiv="2103.16629",
+)
 AZAR_2017 = Paper(
     "azar_2017",
     "Minimax Regret Bounds for Reinforcement Learning",
@@ -17,6 +34,14 @@ AZAR_2017 = Paper(
     2017,
     "ICML",
     arxiv="1703.05449",
+)
+BAXTER_2001 = Paper(
+    "baxter_2001",
+    "Infinite-Horizon Policy-Gradient Estimation",
+    ("Baxter", "Bartlett"),
+    2001,
+    "Journal of Artificial Intelligence Research",
+    doi="10.1613/jair.806",
 )
 BOUCHERON_2013 = Paper(
     "boucheron_2013",
@@ -42,6 +67,38 @@ CESA_BIANCHI_2006 = Paper(
     "Cambridge University Press",
     doi="10.1017/CBO9780511546921",
 )
+DAI_2023 = Paper(
+    "dai_2023",
+    "Refined Regret for Adversarial MDPs with Linear Function Approximation",
+    ("Dai", "Luo", "Wei", "Zimmert"),
+    2023,
+    "ICML",
+    arxiv="2301.12942",
+)
+FATKHULLIN_2023 = Paper(
+    "fatkhullin_2023",
+    "Stochastic Policy Gradient Methods: Improved Sample Complexity for Fisher-non-degenerate Policies",
+    ("Fatkhullin", "Barakat", "Kireeva", "He"),
+    2023,
+    "ICML",
+    arxiv="2302.01734",
+)
+FAZLYAB_2019 = Paper(
+    "fazlyab_2019",
+    "Efficient and Accurate Estimation of Lipschitz Constants for Deep Neural Networks",
+    ("Fazlyab", "Robey", "Hassani", "Morari", "Pappas"),
+    2019,
+    "NeurIPS",
+    arxiv="1906.04893",
+)
+FREEDMAN_1975 = Paper(
+    "freedman_1975",
+    "On Tail Probabilities for Martingales",
+    ("Freedman",),
+    1975,
+    "Annals of Probability",
+    doi="10.1214/aop/1176996452",
+)
 KEARNS_2002 = Paper(
     "kearns_2002",
     "Near-Optimal Reinforcement Learning in Polynomial Time",
@@ -49,6 +106,14 @@ KEARNS_2002 = Paper(
     2002,
     "Machine Learning",
     doi="10.1023/A:1017984413808",
+)
+KIRSZBRAUN_1934 = Paper(
+    "kirszbraun_1934",
+    "Über die zusammenziehende und Lipschitzsche Transformationen",
+    ("Kirszbraun",),
+    1934,
+    "Fundamenta Mathematicae",
+    doi="10.4064/fm-22-1-77-108",
 )
 LATTIMORE_2020 = Paper(
     "lattimore_2020",
@@ -66,6 +131,14 @@ MAURER_2009 = Paper(
     "COLT",
     arxiv="0907.3740",
 )
+MCSHANE_1934 = Paper(
+    "mcshane_1934",
+    "Extension of Range of Functions",
+    ("McShane",),
+    1934,
+    "Bulletin of the American Mathematical Society",
+    doi="10.1090/S0002-9904-1934-05978-0",
+)
 PUTERMAN_1994 = Paper(
     "puterman_1994",
     "Markov Decision Processes: Discrete Stochastic Dynamic Programming",
@@ -81,4 +154,36 @@ SINGH_1994 = Paper(
     1994,
     "Machine Learning",
     doi="10.1007/BF00993308",
+)
+TAN_2025 = Paper(
+    "tan_2025",
+    "Actor-Critics Can Achieve Optimal Sample Efficiency",
+    ("Tan", "Fan", "Wei"),
+    2025,
+    "ICML",
+    arxiv="2505.03710",
+)
+TIAPKIN_2024 = Paper(
+    "tiapkin_2024",
+    "Demonstration-Regularized RL",
+    ("Tiapkin", "Belomestny", "Calandriello", "Moulines", "Munos", "Naumov", "Perrault", "Valko", "Ménard"),
+    2024,
+    "ICLR",
+    arxiv="2310.17303",
+)
+TROPP_2012 = Paper(
+    "tropp_2012",
+    "User-Friendly Tail Bounds for Sums of Random Matrices",
+    ("Tropp",),
+    2012,
+    "Foundations of Computational Mathematics",
+    arxiv="1004.4389",
+)
+WILLIAMS_1992 = Paper(
+    "williams_1992",
+    "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning",
+    ("Williams",),
+    1992,
+    "Machine Learning",
+    doi="10.1007/BF00992696",
 )

@@ -610,7 +610,7 @@ def enclosure(program: ConicProgram, x: Any, z: Any, status: str = "") -> Certif
 
 
 @dataclass(frozen=True)
-class Bound:
+class Claimed:
     """What is claimed of the optimum of ``problem`` (a `ConicProgram` or a CVXPY problem).
 
     ``tolerance`` is relative to the larger of 1 and the value; ``bounds`` are passed to `from_cvxpy`.
@@ -645,21 +645,21 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Optimum(Bound):
+class Optimum(Claimed):
     """The optimum equals ``value``."""
 
     relation = "=="
 
 
 @dataclass(frozen=True)
-class AtMost(Bound):
+class AtMost(Claimed):
     """The optimum is at most ``value``."""
 
     relation = "<="
 
 
 @dataclass(frozen=True)
-class AtLeast(Bound):
+class AtLeast(Claimed):
     """The optimum is at least ``value``."""
 
     relation = ">="
@@ -669,11 +669,11 @@ def _decimal(value: Any) -> str:
     return "none" if value is None else f"{_float(value):.12g}"
 
 
-def claims_of(returned: Any) -> dict[str, Bound]:
+def claims_of(returned: Any) -> dict[str, Claimed]:
     """Return the named claims of a statement."""
     claims = dict(returned) if isinstance(returned, Mapping) else {"": returned}
     for name, claim in claims.items():
-        if not isinstance(claim, Bound):
+        if not isinstance(claim, Claimed):
             raise TypeError(f"claim {name or '(unnamed)'} is a {type(claim).__name__}, not Optimum, AtMost or AtLeast")
     if not claims:
         raise ValueError("the statement returned no claim")
@@ -744,25 +744,32 @@ class Convex(Method):
 
     def recheck(self, statement: Statement, evidence: Evidence) -> str | None:
         """Evaluate the stored points exactly on the statement's programmes; no solver is called."""
-        stored: dict[str, dict[str, Json]] = {}
-        for record in evidence.certificate["claims"]:
-            stored.setdefault(record["instance"], {})[record["name"]] = record
-        findings = []
-        for where, records in stored.items():
-            try:
-                claims = claims_of(statement(self._instance(where)))
-            except KeyError as unknown:
-                return str(unknown)
-            if list(claims) != list(records):
-                return f"{where}: the statement claims {list(claims)}, the evidence {list(records)}"
-            for name, claim in claims.items():
-                wrong = _recheck_record(claim, records[name])
-                if wrong is not None:
-                    return f"{where}: {wrong}"
-                findings.append(records[name]["finding"])
-        if set(stored) != set(evidence.instances):
-            return f"the evidence is for {sorted(stored)}, not for {sorted(evidence.instances)}"
-        return _recheck_finding(evidence, findings)
+        try:
+            claims = {where: claims_of(statement(self._instance(where))) for where in evidence.instances}
+        except KeyError as unknown:
+            return str(unknown)
+        try:
+            return _recheck(claims, evidence)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as damage:
+            return f"the evidence is damaged: {damage!r}"
+
+
+def _recheck(claims: Mapping[str, Mapping[str, Claimed]], evidence: Evidence) -> str | None:
+    stored: dict[str, dict[str, Json]] = {}
+    for record in evidence.certificate["claims"]:
+        stored.setdefault(record["instance"], {})[record["name"]] = record
+    if set(stored) != set(claims):
+        return f"the evidence holds points for {sorted(stored)}, not for {sorted(claims)}"
+    findings = []
+    for where, records in stored.items():
+        if list(claims[where]) != list(records):
+            return f"{where}: the statement claims {list(claims[where])}, the evidence {list(records)}"
+        for name, claim in claims[where].items():
+            wrong = _recheck_record(claim, records[name])
+            if wrong is not None:
+                return f"{where}: {wrong}"
+            findings.append(records[name]["finding"])
+    return _recheck_finding(evidence, findings)
 
 
 def _recheck_finding(evidence: Evidence, findings: list[str]) -> str | None:
@@ -774,7 +781,7 @@ def _recheck_finding(evidence: Evidence, findings: list[str]) -> str | None:
     return None if evidence.finding == expected else f"the claims amount to {expected}, not {evidence.finding}"
 
 
-def _record(name: str, claim: Bound) -> dict[str, Json]:
+def _record(name: str, claim: Claimed) -> dict[str, Json]:
     program = claim.program
     certificate = certify(program)
     finding, reason = claim.judge(certificate)
@@ -802,7 +809,7 @@ def _record(name: str, claim: Bound) -> dict[str, Json]:
     }
 
 
-def _recheck_record(claim: Bound, record: Json) -> str | None:
+def _recheck_record(claim: Claimed, record: Json) -> str | None:
     program = claim.program
     said = (record["relation"], record["value"], record["tolerance"])
     meant = (claim.relation, str(exact(claim.value)), str(exact(claim.tolerance)))

@@ -213,7 +213,9 @@ def compile_program(
     outputs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], backend: Backend, kind: type["Span"] | None = None
 ) -> Callable[..., tuple[Any, ...]]:
     """Return a function of the variables that evaluates all outputs in one arithmetic."""
-    return _compile_program(tuple(outputs), tuple(symbols), backend, kind, ctx.prec)
+    key: tuple[Any, ...] = (tuple(outputs), tuple(symbols), backend, kind, ctx.prec)
+    program: Callable[..., tuple[Any, ...]] = _compile_program(*key)
+    return program
 
 
 @functools.lru_cache(maxsize=1024)
@@ -275,7 +277,7 @@ def rational(value: sp.Rational | Fraction | int) -> fmpq:
 
 
 def _arb_xlogx(ball: arb) -> arb:
-    return ball * ball.log()
+    return ball if ball == 0 else ball * ball.log()
 
 
 def _arb_power(base: arb, exponent: arb) -> arb:
@@ -378,8 +380,8 @@ class Span:
 
     def __pow__(self, exponent: int) -> Self:
         base = self._size() if exponent % 2 == 0 else self
-        ends = [end**exponent if end.is_finite() else end for end in (base.lo, base.hi)]
-        return self._make(*ends, base.lo_open, base.hi_open)
+        lo, hi = (end**exponent if end.is_finite() else end for end in (base.lo, base.hi))
+        return self._make(lo, hi, base.lo_open, base.hi_open)
 
     def __abs__(self) -> Self:
         if self.smooth and not (self.positive or self.negative):

@@ -35,10 +35,10 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias
 
 from mdps.rational import RationalMDP
-from proofs_check.evidence import Comparison, Evidence, Finding, Json, Number, Relation, Tightness, dumps, plain
+from proofs_check.evidence import Comparison, Evidence, Finding, Json, Number, Tightness, dumps, plain
 from proofs_check.methods.base import Context, Method, Statement, Tier
 
 Instances: TypeAlias = Mapping[str, Callable[[], Any]] | Callable[[Tier], Mapping[str, Callable[[], Any]]]
@@ -121,9 +121,17 @@ def _line(comparison: Comparison) -> str:
     return f"{rational_text(comparison.lhs)} {comparison.relation} {rational_text(comparison.rhs)}"
 
 
-def _parsed(line: str) -> Comparison:
+def _stored(line: str) -> tuple[bool, float | None]:
+    """Return whether a stored relation holds, and its ratio: as `Comparison` says, without reducing fractions."""
     lhs, relation, rhs = line.split(" ")
-    return Comparison(Fraction(lhs), Fraction(rhs), cast(Relation, relation))
+    p, q = map(int, lhs.split("/"))
+    r, s = map(int, rhs.split("/"))
+    if q <= 0 or s <= 0:
+        raise ValueError(f"{line!r} has a denominator that is not positive")
+    left, right = p * s, r * q
+    holds = {"<=": left <= right, ">=": left >= right, "==": left == right}[relation]
+    small, large = (right, left) if relation == ">=" else (left, right)
+    return holds, None if relation == "==" or large <= 0 or small < 0 else small / large
 
 
 def pack(text: str) -> Json:
@@ -215,7 +223,10 @@ class Exact(Method):
 
     def recheck(self, statement: Statement, evidence: Evidence) -> str | None:
         """Verify all stored relations, and compute a part of them again."""
-        problem = _stored_problem(evidence)
+        try:
+            problem = _stored_problem(evidence)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            return f"the stored sides cannot be read: {type(error).__name__} {error}"
         if problem or evidence.finding == Finding.UNDECIDED:
             return problem
         sides = evidence.certificate["sides"]
@@ -300,12 +311,12 @@ def _stored_problem(evidence: Evidence) -> str | None:
         return "the stored evidence does not have the stored digest"
     if sorted(sides) != sorted(evidence.instances):
         return "the stored sides are not those of the listed instances"
-    stored = {name: [_parsed(line) for line in unpack(packed).split("\n")] for name, packed in sides.items()}
-    failing = [name for name, comparisons in stored.items() if not all(c.holds for c in comparisons)]
+    stored = {name: [_stored(line) for line in unpack(packed).split("\n")] for name, packed in sides.items()}
+    failing = [name for name, relations in stored.items() if not all(holds for holds, _ in relations)]
     expected = Finding.UNDECIDED if not sides else Finding.VIOLATION if failing else Finding.CERTIFICATE
     if evidence.finding != expected:
         return f"the finding is {evidence.finding}, but the stored sides show: {expected}"
-    ratios = [c.ratio for comparisons in stored.values() for c in comparisons if c.ratio is not None]
+    ratios = [ratio for relations in stored.values() for _, ratio in relations if ratio is not None]
     largest = max(ratios, default=None)
     if largest != (evidence.tightness.ratio if evidence.tightness else None):
         return f"the largest stored ratio is {largest}, not that of the evidence"

@@ -3,18 +3,18 @@ r"""Interval proofs of transcendental inequalities on boxes and half-lines, and 
 The statement ``statement(**changes)`` returns an :class:`Inequality`, or a tuple of them: SymPy relations in up to four
 real variables with their ranges, and hints where two sides touch along a curve.
 
-**Proves** the relation for all values in its ranges (finding PROOF): by a tree of the rules in `proof_rules`, which ends
-in enclosures by ball or span arithmetic. Or refutes it by an exact rational point at which ball arithmetic certifies the
-opposite (VIOLATION). Everything else is UNDECIDED, with the first box that is left.
+**Proves** the relation for all values in its ranges (finding PROOF): by a tree of the rules in `proof_rules`, which
+ends in enclosures by ball or span arithmetic. Or refutes it by an exact rational point at which ball arithmetic
+certifies the opposite (VIOLATION). Everything else is UNDECIDED, with the first box that is left.
 
-**Trusted**: `proof_rules` and `enclosures` (see there), arb, and a part of SymPy: differentiation, substitution, changes
-of form, and `simplify` where it answers zero. The search in this module (floating point, sampling) is not trusted: it
-only proposes what is then checked.
+**Trusted**: `proof_rules` and `enclosures` (see there), arb, and a part of SymPy: differentiation, substitution,
+changes of form, and `simplify` where it answers zero. The search in this module (floating point, sampling) is not
+trusted: it only proposes what is then checked.
 
 **How it can be fooled**: by numbers that are not what they seem (a float is rejected by name); by symbols whose
-assumptions contradict their range (``sqrt(x**2)`` becomes ``x`` for a positive symbol; rejected); by a function that is
-undefined on a part of the domain (checked first, and in every rule); by stored evidence that belongs to another
-statement, or whose boxes do not cover the domain (`recheck` recomputes both). The tests of this module try each of these.
+assumptions contradict their range (``sqrt(x**2)`` becomes ``x`` for a positive symbol; rejected); by a function that
+is undefined on a part of the domain (checked first, and in every rule); by stored evidence that belongs to another
+statement, or whose boxes do not cover the domain (`recheck` recomputes both). The tests of this module try each.
 """
 
 import functools
@@ -56,6 +56,7 @@ from proofs_check.methods.proof_rules import (
     RejectedError,
     Slope,
     Taylor,
+    Terms,
     UnprovedError,
     children,
     defined,
@@ -70,7 +71,7 @@ from proofs_check.methods.proof_rules import (
     verify,
 )
 
-__all__ = ["Inequality", "Interval", "IntervalError", "Slope", "Taylor"]
+__all__ = ["Inequality", "Interval", "IntervalError", "Slope", "Taylor", "Terms"]
 
 MAX_RULES = 5
 """Deepest nesting of rules that the planner tries."""
@@ -78,8 +79,8 @@ MAX_RULES = 5
 MAX_GOALS = 150
 """Most goals that the planner looks at for one inequality."""
 
-MAX_CUT = 1024
-"""Farthest point at which a half-line is cut."""
+MAX_CUT, MIN_CUT = 1024, fmpq(1, 2**14)
+"""Farthest point at which a half-line is cut, and shortest interval that is."""
 
 PRECISIONS = (64, 256, 1024)
 """Bits at which a violation is certified; the first that succeeds ends the search."""
@@ -150,7 +151,8 @@ class Search:
             elif len(axes) > 1:
                 codes[left] = SPLIT + np.argmax(high[:, left] - low[:, left], axis=0)
         at_end = np.any((low == 0.0) | (high == 1.0), axis=0)
-        self._settle(codes, SPAN, np.flatnonzero((codes >= SPLIT) & at_end)[:1024], low, high, level)
+        hopeful = np.flatnonzero((codes >= SPLIT) & at_end & ~(value < 0.0))
+        self._settle(codes, SPAN, hopeful[:256], low, high, level)
         return codes
 
     def _settle(self, codes: Codes, code: int, chosen: Any, low: Floats, high: Floats, level: int) -> None:
@@ -251,7 +253,7 @@ class Planner:
             yield {"rule": "bisect", "budget": self.budget}
 
     def _line_steps(self, goal: Goal) -> Iterator[Node]:
-        """Steps for one variable: zeros and infinite or singular ends need more than bisection."""
+        """Yield steps for one variable: zeros and infinite or singular ends need more than bisection."""
         axis = goal.region.axes[0]
         zeros = [] if goal.strict else interior_zeros(goal)
         for zero in zeros:
@@ -274,7 +276,8 @@ class Planner:
         if axis.hi is None and axis.lo is not None and axis.lo > 0:
             yield {"rule": "invert", "symbol": axis.symbol.name}
         middle = _middle(axis)
-        if abs(middle) <= MAX_CUT:
+        wide = axis.lo is None or axis.hi is None or axis.hi - axis.lo >= MIN_CUT
+        if wide and abs(middle) <= MAX_CUT:
             yield _at("cut", axis, middle)
 
 
@@ -284,14 +287,21 @@ def _at(rule: str, axis: Axis, at: fmpq) -> Node:
 
 def _slope_step(goal: Goal, zero: fmpq) -> Iterator[Node]:
     """Yield the slope rule where the zero of the derivative cancels."""
-    symbol, at = goal.symbols[0], _sympy(zero)
-    quotient = quotient_of(derivative(goal.f, symbol, 1), symbol - at)
-    if not sp.fraction(quotient)[1].subs(symbol, at).is_zero:
+    if cancels(goal.f, goal.symbols[0], _sympy(zero)):
         yield _at("slope", goal.region.axes[0], zero)
+
+
+def cancels(f: sp.Expr, symbol: sp.Symbol, at: sp.Expr) -> bool:
+    """Whether a derivative that is zero at a point has a quotient by the distance to it without a pole there."""
+    quotient = quotient_of(derivative(f, symbol, 1), symbol - at)
+    return not sp.fraction(quotient)[1].subs(symbol, at).is_zero
 
 
 def _hint_steps(goal: Goal, index: int, hint: Hint) -> Iterator[Node]:
     """Yield the step of a hint, or the cuts that make room for it."""
+    if isinstance(hint, Terms):
+        yield {"rule": "terms", "hint": index}
+        return
     if hint.symbol not in goal.symbols:
         return
     if isinstance(hint, Slope):
@@ -469,7 +479,9 @@ def find_violation(inequality: Inequality, rng: np.random.Generator) -> dict[sp.
     points = samples(goal.region)
     values = evaluate(goal.f, goal.symbols, points)
     size = evaluate(sp.Abs(inequality.relation.lhs) + sp.Abs(inequality.relation.rhs), goal.symbols, points)
-    for points_, values_ in ((points, values), (points, values / size), *_zoom(goal, points, values, rng)):
+    with np.errstate(all="ignore"):
+        relative = values / size
+    for points_, values_ in ((points, values), (points, relative), *_zoom(goal, points, values, rng)):
         order = np.argsort(np.nan_to_num(values_, nan=np.inf))[:8]
         for index in order[values_[order] <= 0.0]:
             point = _certified(goal, [float(column[index]) for column in points_])

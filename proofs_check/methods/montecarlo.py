@@ -135,12 +135,13 @@ class Sample:
 
     @property
     def largest_ratio(self) -> float | None:
-        """Largest part of the bound that a run used, if both sides are positive throughout."""
+        """Largest part of the bound that a run used, if the larger side is positive throughout."""
         lhs, rhs = self.sides
         small, large = (rhs, lhs) if self.relation == ">=" else (lhs, rhs)
-        if self.relation == "==" or (small < 0).any() or (large <= 0).any():
+        if self.relation == "==" or (large <= 0).any():
             return None
-        return float((small / large).max())
+        ratio = float((small / large).max())
+        return ratio if ratio >= 0.0 else None
 
     @property
     def digest(self) -> str:

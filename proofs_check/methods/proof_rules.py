@@ -16,6 +16,7 @@ proof is a tree of goals :math:`(f, D)`, closed or reduced to simpler goals by t
   half-line it is a *tail*;
 * *slope*: :math:`f(a) = 0` and :math:`\partial_x f = (x - a) g` with :math:`g \ge 0`, so that :math:`f` falls towards
   :math:`a` and rises after it. In *taylor* and *slope*, :math:`a` may be a function of the other variables;
+* *terms*: :math:`f` is a sum of nonnegative terms;
 * *invert*: :math:`x = 1 / s` for positive :math:`x`, where both sides meet at infinity.
 
 For :math:`\le` and :math:`\ge` it is enough to prove the interior of :math:`D`: both sides are continuous wherever they
@@ -86,7 +87,7 @@ class Taylor:
     """Expand along ``symbol`` around ``at`` up to ``order``, for ``lo <= symbol <= hi`` (default: everywhere).
 
     ``at`` is a rational, or an expression in the other variables (then the order is even). ``then`` are hints for the
-    derivative of that order.
+    derivative of that order, ``base`` for the value at ``at``.
     """
 
     symbol: sp.Symbol
@@ -95,6 +96,7 @@ class Taylor:
     lo: Any = None
     hi: Any = None
     then: "tuple[Hint, ...]" = ()
+    base: "tuple[Hint, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,15 @@ class Slope:
     then: "tuple[Hint, ...]" = ()
 
 
-Hint = Taylor | Slope
+@dataclass(frozen=True)
+class Terms:
+    """The difference of the two sides is the sum of these terms, each of which is nonnegative."""
+
+    terms: tuple[Any, ...]
+    then: "tuple[Hint, ...]" = ()
+
+
+Hint = Taylor | Slope | Terms
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ class Inequality:
     """
 
     relation: sp.Rel
-    where: tuple[tuple[Any, ...], ...]
+    where: Sequence[tuple[Any, ...]]
     hints: tuple[Hint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -140,8 +150,6 @@ class Inequality:
                 f"{self.relation} is not an inequality (SymPy may have evaluated it: use evaluate=False)"
             )
         reject_floats(self.relation)
-        for hint in self.hints:
-            reject_floats(sp.sympify(hint.at))
         if not 1 <= len(self.where) <= MAX_VARIABLES:
             raise IntervalError(f"{self.relation}: 1 to {MAX_VARIABLES} ranges are needed, not {len(self.where)}")
         missing = sorted(self.relation.free_symbols - set(self.region.symbols), key=str)
@@ -375,11 +383,14 @@ def _unfold_lambert(f: sp.Expr) -> sp.Expr:
 
 FORMS: tuple[Callable[[sp.Expr], sp.Expr], ...] = (
     lambda f: f,
-    lambda f: sp.factor(sp.together(f)),
+    lambda f: sp.factor(sp.together(f), deep=True),
     sp.expand,
     _unfold_lambert,
 )
 """Ways to write an expression; natural extensions depend on it."""
+
+
+HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh)
 
 
 @functools.lru_cache(maxsize=512)
@@ -405,7 +416,9 @@ def is_zero(f: sp.Expr) -> bool:
             return False
     except (IntervalError, KeyError):
         pass
-    return bool(sp.expand(f) == 0 or sp.simplify(f) == 0)
+    if sp.expand(f) == 0 or (f.has(*HYPERBOLIC) and sp.expand(f.rewrite(sp.exp)) == 0):
+        return True
+    return bool(sp.simplify(f) == 0)
 
 
 def vanishes(f: sp.Expr, region: Region) -> bool:
@@ -726,19 +739,20 @@ def signed_rest(goal: Goal) -> tuple[list[tuple[sp.Expr, sp.Expr]], int]:
 
     The list is empty where nothing can be left out.
     """
-    factors = list(sp.Mul.make_args(form(goal.f, 1)))
     rest: list[tuple[sp.Expr, sp.Expr]] = []
-    sign = 1
-    for factor in factors:
+    sign, progress = 1, False
+    for factor in sp.Mul.make_args(form(goal.f, 1)):
         base, exponent = factor.as_base_exp()
         here = _sign_on(base, goal.region)
         if here is None and exponent.is_Integer and exponent % 2 == 0 and exponent > 0 and not goal.strict:
             here = 1
         if here is None or (here < 0 and not exponent.is_Integer):
             rest.append((base, exponent))
-        elif here < 0 and exponent % 2:
+            continue
+        progress = progress or bool(factor.free_symbols)
+        if here < 0 and exponent % 2:
             sign = -sign
-    if len(rest) == len(factors):
+    if not progress:
         return [], 1
     return (rest or [(sp.Integer(1), sp.Integer(1))]), sign
 
@@ -751,7 +765,9 @@ def _sign_on(f: sp.Expr, region: Region) -> int | None:
     return 1 if value.positive else -1 if value.negative else None
 
 
-def _hinted(goal: Goal, node: Node, hints: tuple[Hint, ...], kind: type[Hint]) -> tuple[Axis, sp.Expr, Hint | None]:
+def _hinted(
+    goal: Goal, node: Node, hints: tuple[Hint, ...], kind: type[Taylor | Slope]
+) -> tuple[Axis, sp.Expr, Taylor | Slope | None]:
     """Return the variable and the point of a step: a hint of the statement, or a stored rational."""
     if "hint" in node:
         hint = hints[int(node["hint"])]
@@ -777,7 +793,8 @@ def _check_curve(goal: Goal, axis: Axis, at: sp.Expr) -> None:
 def _taylor(goal: Goal, node: Node, hints: tuple[Hint, ...]) -> list[Subgoal]:
     """Lagrange's form of the remainder along one variable."""
     axis, at, hint = _hinted(goal, node, hints, Taylor)
-    order = hint.order if isinstance(hint, Taylor) else int(node["order"])
+    hint = hint if isinstance(hint, Taylor) else None
+    order = hint.order if hint else int(node["order"])
     if not 1 <= order <= 12:
         raise RejectedError(f"order {order} is not between 1 and 12")
     if at.is_Rational:
@@ -798,9 +815,19 @@ def _taylor(goal: Goal, node: Node, hints: tuple[Hint, ...]) -> list[Subgoal]:
         base = side**k * derivative(goal.f, axis.symbol, k).subs(axis.symbol, at)
         strict = goal.strict and k == 0
         if strict or not vanishes(base, others):
-            goals.append((Goal(base, others, strict), ()))
+            goals.append((Goal(base, others, strict), hint.base if hint and k == 0 else ()))
     top = side**order * derivative(goal.f, axis.symbol, order)
     return [*goals, (Goal(top, goal.region), hint.then if hint else ())]
+
+
+def _terms(goal: Goal, node: Node, hints: tuple[Hint, ...]) -> list[Subgoal]:
+    """Nonnegative terms."""
+    hint = hints[int(node["hint"])]
+    if not isinstance(hint, Terms) or goal.strict:
+        raise RejectedError(f"hint {node['hint']} is not for this rule")
+    if not is_zero(goal.f - sp.Add(*hint.terms)):
+        raise RejectedError(f"{goal.f} is not the sum of {hint.terms}")
+    return [(Goal(sp.sympify(term), goal.region), hint.then) for term in hint.terms]
 
 
 def _slope(goal: Goal, node: Node, hints: tuple[Hint, ...]) -> list[Subgoal]:
@@ -864,4 +891,5 @@ _RULES: dict[str, Callable[[Goal, Node, tuple[Hint, ...]], list[Subgoal]]] = {
     "taylor": _taylor,
     "slope": _slope,
     "invert": _invert,
+    "terms": _terms,
 }

@@ -23,7 +23,7 @@ import sympy as sp
 from proofs_check.evidence import Evidence, Finding
 from proofs_check.methods.base import Context, Method, Tier
 from proofs_check.methods.enclosures import IntervalError
-from proofs_check.methods.interval import Interval
+from proofs_check.methods.interval import Interval, cancels
 from proofs_check.methods.proof_rules import Goal, Hint, Inequality, Slope, Taylor, derivative, is_zero, vanishes
 from theory.claim import Level
 
@@ -152,7 +152,7 @@ def _identity(statement: Any) -> Any:
     return statement
 
 
-def _relations(ranges: tuple[Range, ...]) -> tuple[Any, ...]:
+def _relations(ranges: Sequence[Range]) -> tuple[Any, ...]:
     """Return ranges as relations."""
     relations: list[Any] = []
     for symbol, *ends in ranges:
@@ -200,7 +200,8 @@ def touching_hints(inequality: Inequality) -> Iterator[Hint]:
     for symbol in goal.symbols:
         for at in _stationary(goal, symbol):
             if vanishes(goal.f.subs(symbol, at), goal.region.without(symbol.name)):
-                yield Slope(symbol, at)
+                if cancels(goal.f, symbol, at):
+                    yield Slope(symbol, at)
                 if not at.is_Rational or is_zero(derivative(goal.f, symbol, 1).subs(symbol, at)):
                     yield Taylor(symbol, at, 2)
 

@@ -565,22 +565,32 @@ class Search(Method):
         if (evidence.witness is None) == (evidence.finding == Finding.VIOLATION):
             return f"the finding is {evidence.finding}, which does not fit the stored witness"
         for record in (evidence.witness, certificate["tightest"]):
-            if record is None:
-                continue
-            again = self._evaluate_again(statement, record)
-            if _sides(again) != {key: record[key] for key in ("lhs", "relation", "rhs")}:
-                return f"{_place(record)}: computed {_sides(again)}, which is not what is stored"
-            if record is evidence.witness and again.holds:
-                return f"{_place(record)}: the stored violation is none"
-            exact = self._exact_form(statement)
-            if record["exact"] is not None and exact is not None:
-                failing = _first_failing(exact(self._rebuilt(record)), record["where"])
-                if failing != record["exact"]:
-                    return f"{_place(record)}: computed {failing} exactly, which is not what is stored"
+            if record is not None:
+                problem = self._record_problem(statement, record, violating=record is evidence.witness)
+                if problem is not None:
+                    return f"{_place(record)}: {problem}"
         tightest = certificate["tightest"]
         ratio = None if tightest is None else _comparison(tightest).ratio
         if ratio != (None if evidence.tightness is None else evidence.tightness.ratio):
             return f"the tightest instance has ratio {ratio}, not that of the evidence"
+        return None
+
+    def _record_problem(self, statement: Statement, record: Json, violating: bool) -> str | None:
+        """Evaluate a stored instance again and compare with what is stored about it."""
+        exact = self._exact_form(statement)
+        try:
+            again = self._evaluate_again(statement, record)
+            failing = None
+            if record["exact"] is not None and exact is not None:
+                failing = _first_failing(exact(self._rebuilt(record)), record["where"])
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            return f"the stored instance cannot be evaluated: {type(error).__name__} {error}"
+        if _sides(again) != {key: record[key] for key in ("lhs", "relation", "rhs")}:
+            return f"computed {_sides(again)}, which is not what is stored"
+        if violating and again.holds:
+            return "the stored violation is none"
+        if failing != record["exact"]:
+            return f"computed {failing} exactly, which is not what is stored"
         return None
 
 

@@ -219,10 +219,17 @@ def test_draws_have_the_right_frequencies(method):
 # Roll-outs
 
 
+def twin_point(law, fraction, coin):
+    """Point of the alias table of the support of a law, from a 32-bit fraction and a coin."""
+    support = np.flatnonzero(law)
+    row = kernels.alias_table(law[support])
+    return int(support[twin_draw_alias(row, fraction << 32 | coin & LOW)])
+
+
 def twin_returns(mdp, policy, n_episodes, seed, lanes):
-    """`simulate_returns`, one lane after the other, in plain Python."""
-    actions = kernels.action_table(mdp, policy)
-    cells, table = actions.cells, kernels.alias_table(mdp.transitions)
+    """`simulate_returns`, one episode after the other, in plain Python."""
+    laws = kernels.action_laws(mdp, policy)
+    deterministic = policy is not None and policy.dtype.kind == "i"
     initial = kernels.alias_table(mdp.initial)
     generators = [Xoshiro(column) for column in kernels.seed_lanes(seed, lanes).T]
     returns = []
@@ -230,19 +237,20 @@ def twin_returns(mdp, policy, n_episodes, seed, lanes):
         generator = generators[episode % lanes]
         state, total = twin_draw_alias(initial, generator.next()), 0.0
         for h in range(mdp.horizon):
+            law = laws[min(h, len(laws) - 1), state]
             word = generator.next()
-            coin = generator.next() if actions.choice == kernels.MIXED else 0
-            row = cells[min(h, len(cells) - 1), state]
-            scaled = (word >> 32) * len(row)
-            packed = int(row[scaled >> 32])
-            action = scaled >> 32 if (coin & LOW) < packed >> 32 else packed & LOW
-            mean = mdp.rewards[min(h, len(mdp.rewards) - 1), state, action]
-            cell = ((scaled & LOW) * mdp.n_states) >> 32
-            packed = int(table[min(h, len(table) - 1), state, action, cell])
-            state = cell if (word & LOW) < packed >> 32 else packed & LOW
+            scaled = (word >> 32) * (1 if deterministic else mdp.n_actions)
+            if deterministic:
+                action = int(law.argmax())
+            elif policy is None:
+                action = scaled >> 32
+            else:
+                action = twin_draw_alias(kernels.alias_table(law), word >> 32 << 32 | generator.next() & LOW)
+            reward = mdp.rewards[min(h, len(mdp.rewards) - 1), state, action]
+            state = twin_point(mdp.transitions[min(h, len(mdp.transitions) - 1), state, action], scaled & LOW, word)
             if mdp.reward_law == "bernoulli":
-                mean = float((generator.next() >> 11) / 2**53 < mean)
-            total += mean
+                reward = float((generator.next() >> 11) / 2**53 < reward)
+            total += reward
         returns.append(total)
     return returns
 

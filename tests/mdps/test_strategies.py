@@ -61,7 +61,7 @@ def test_a_false_theorem_is_refuted_by_the_smallest_model():
         best = mdp.rewards[0].argmax(axis=1)
         return (action_value[np.arange(mdp.n_states), best] < value).any()
 
-    mdp = smallest(strategies.finite_horizon_mdps(stationary=True), greedy_is_wrong)
+    mdp = smallest(strategies.finite_horizon_mdps(stationary=True, max_states=3, max_actions=2), greedy_is_wrong)
     assert (mdp.n_states, mdp.n_actions, mdp.horizon) == (2, 2, 2)
 
 
@@ -99,7 +99,8 @@ def test_discounted_models(mdp):
 @pytest.mark.parametrize(
     "condition",
     [
-        lambda mdp: mdp.n_states == 4 and mdp.n_actions == 3 and mdp.horizon == 4,
+        lambda mdp: mdp.n_states == 4 and mdp.n_actions == 3,
+        lambda mdp: mdp.horizon == 4 and not mdp.stationary,
         lambda mdp: (mdp.transitions.max(axis=-1) == 1).all() and mdp.n_states > 1,
         lambda mdp: (mdp.initial > 0).sum() >= 2,
         lambda mdp: ((mdp.transitions > 0).sum(axis=-1) >= 3).any(),

@@ -121,6 +121,11 @@ def forge_everything(data):
     resigned(data)
 
 
+def garble(data):
+    data["certificate"]["sides"]["n=3"] = "1 is less than 2"
+    resigned(data)
+
+
 def drop_instance(data):
     del data["certificate"]["sides"]["n=3"]
     resigned(data)
@@ -131,6 +136,7 @@ def drop_instance(data):
     [
         (forge_side, "digest"),
         (forge_everything, "computed 1/1 <= 3/2, stored 9/10 <= 3/2"),
+        (garble, "cannot be read: ValueError"),
         (drop_instance, "not those of the listed instances"),
         (lambda data: data.update(finding="violation"), "the stored sides show: certificate"),
         (lambda data: data["tightness"].update(ratio=0.7), "largest stored ratio is 0.75"),

@@ -411,3 +411,14 @@ def test_climbing_keeps_its_budget_and_returns_the_best(seed):
     assert value == max(values)
     assert value == -float(np.sum((point - 0.3) ** 2))
     assert value > -1e-2
+
+
+def test_a_stored_instance_that_cannot_be_evaluated_is_reported():
+    method = Search(corners={"one": lambda: 1.0})
+
+    def break_it(data):
+        data["certificate"]["tightest"]["index"] = 7
+        stored = {key: value for key, value in data["certificate"].items() if key != "digest"}
+        data["certificate"]["digest"] = searching.digest([stored, data["witness"]])
+
+    assert "cannot be evaluated: IndexError" in method.recheck(square, edited(verify(method, square), break_it))

@@ -320,7 +320,11 @@ def test_integers_beyond_fractional_bounds_are_not_skipped():
     symbolic = domain_of({n, a}, (n > a,))
     assert prove_sign(n - a, symbolic, strict=True)
     assert prove_sign(n - a - 1, symbolic) is None
-    assert prove_sign(n - 1 - i, domain_of({n, i}, (n > i,)))
+    both = domain_of({n, i}, (n > i,))
+    assert str(both) == "n in [2, oo) integer, i in [1, n - 1] integer"
+    assert prove_sign(n - 1 - i, both)
+    assert prove_sign(n - 2 - i, both) is None
+    assert str(domain_of({a, b}, (a >= b, a < 3))) == "a in (0, 3), b in (0, a]"
 
 
 def test_sampled_points_lie_in_the_domain():

@@ -1,6 +1,7 @@
-"""UCBVI against a plain-numpy twin that plans everything anew in every episode, with bonuses written from the formulas."""
+"""UCBVI against a plain-numpy twin that plans all of it in every episode, its bonuses written from the formulas."""
 
 from dataclasses import replace
+from itertools import pairwise
 from math import e, log, sqrt
 
 import numpy as np
@@ -75,6 +76,7 @@ TWINS = {
     "staged-bernstein": (replace(BERNSTEIN_FREEDMAN, pooled=False, monotone=False), bernstein_freedman_bonus),
     "wide-clip": (replace(HOEFFDING, clip="horizon"), hoeffding_bonus),
     "clipped-start": (replace(HOEFFDING, unvisited="clip"), hoeffding_bonus),
+    "plain-start": (replace(HOEFFDING, unvisited="reward only"), hoeffding_bonus),
     "monotone": (replace(HOEFFDING, monotone=True), hoeffding_bonus),
 }
 
@@ -86,7 +88,10 @@ def twin(model, spec, bonus, K, delta, scale, seed, run=0):
     rewards = np.broadcast_to(model.rewards, (H, S, A))
     moves, arrivals = np.zeros((H, S, A, S)), np.zeros((H + 1, S))
     ceiling = [H - h if spec.clip == "stage" else H for h in range(H)]
-    start = [r + H - 1 - h if spec.unvisited == "reward" else 0 * r + ceiling[h] for h, r in enumerate(rewards)]
+    start = [
+        {"reward": r + float(H - 1 - h), "clip": 0 * r + ceiling[h], "reward only": r}[spec.unvisited]
+        for h, r in enumerate(rewards)
+    ]
     before = np.array(start, dtype=float)
     best = policy_value(model, backward_induction(model).values)
     gaps, plans, policies = [], [], []
@@ -117,7 +122,7 @@ def twin(model, spec, bonus, K, delta, scale, seed, run=0):
             arrivals[h + 1, t] += 1
             s = t
     visits = moves.sum(axis=3)
-    changes = sum(not np.array_equal(p, q) for p, q in zip(policies, policies[1:], strict=False))
+    changes = sum(not np.array_equal(p, q) for p, q in pairwise(policies))
     return np.array(gaps), visits.sum(axis=0)[None] if spec.pooled else visits, changes, np.array(plans)
 
 
@@ -200,7 +205,7 @@ def test_partial_planning_is_full_planning_bit_for_bit(scale, episodes):
             total = total + following[t] * moves[h, t]
         rewards = model.rewards[h].T.reshape(-1)
         q = np.minimum(H - h, (rewards + scale * width) + total * inverse[h])
-        q = np.where(n[h] > 0, q, rewards + H - 1 - h)
+        q = np.where(n[h] > 0, q, rewards + float(H - 1 - h))
         assert np.array_equal(memory.tables[Q, h], q)
         following = q.reshape(A, S).max(axis=0)
         assert np.array_equal(memory.values[h], following)

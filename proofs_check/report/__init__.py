@@ -1,0 +1,127 @@
+"""The report: one self-contained HTML file that says what was shown about each claim, and how.
+
+No network, no fonts, no scripts but a short inline one (without which everything can still be read); a content
+security policy in the page enforces this. All text is escaped. The same verdicts give the same bytes: there is no clock
+and no path in the page.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from proofs_check import runner
+from proofs_check.engine import Verdict
+from proofs_check.report import figures, formulas, graph, words
+from proofs_check.report.figures import Figure
+from proofs_check.runner import Settings
+from theory.claim import Level, Paper
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Section:
+    """Verdicts on the claims of one paper."""
+
+    anchor: str
+    paper: Paper
+    verdicts: tuple[Verdict, ...]
+
+
+def build(verdicts: Sequence[Verdict], settings: Settings) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    verdicts
+        In the order in which they are to appear; papers come in the order of their first claim.
+    settings
+        Tier and seed of the run.
+    """
+    script = (HERE / "script.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    altered = [mutant for verdict in verdicts for mutant in verdict.mutants]
+    return _environment().get_template("template.html.j2").render(
+        verdicts=verdicts,
+        settings=settings,
+        versions=runner.versions(),
+        sections=sections(verdicts),
+        known={verdict.claim.id for verdict in verdicts},
+        used_by=used_by(verdicts),
+        figures=draw_figures(verdicts),
+        graph=graph.draw(verdicts),
+        levels=list(Level),
+        counts=words.counts(verdicts),
+        failed=[verdict for verdict in verdicts if not verdict.ok],
+        mutants=[mutant for mutant in altered if not mutant.control],
+        controls=[mutant for mutant in altered if mutant.control],
+        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_digest=digest,
+    )  # fmt: skip
+
+
+def write(path: Path, verdicts: Sequence[Verdict], settings: Settings) -> None:
+    """Write the report to a file, making its folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(build(verdicts, settings), encoding="utf-8", newline="\n")
+
+
+def sections(verdicts: Sequence[Verdict]) -> list[Section]:
+    """Return the verdicts by paper."""
+    by_paper: dict[Paper, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_paper.setdefault(verdict.claim.source.paper, []).append(verdict)
+    return [
+        Section(f"paper-{place}", paper, tuple(found)) for place, (paper, found) in enumerate(by_paper.items(), start=1)
+    ]
+
+
+def used_by(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    """Return, for each claim, the claims of the report whose proofs rest on it."""
+    users: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for used in verdict.claim.uses:
+            users.setdefault(used, []).append(verdict.claim.id)
+    return users
+
+
+def draw_figures(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], Figure]:
+    """Return the figures by claim and check."""
+    drawn: dict[tuple[str, str], Figure] = {}
+    for verdict in verdicts:
+        for outcome in verdict.outcomes:
+            figure = figures.draw(outcome.evidence.plot, f"{verdict.claim.id}/{outcome.check}")
+            if figure is not None:
+                drawn[verdict.claim.id, outcome.check] = figure
+    return drawn
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["words"] = words
+    environment.filters.update(
+        statement=formulas.statement,
+        condition=formulas.condition,
+        inline=formulas.inline,
+        formula=formulas.formula,
+        number=words.number,
+    )
+    return environment
