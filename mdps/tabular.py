@@ -14,7 +14,7 @@ Papers number the stages from one; the code numbers them from zero.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -142,7 +142,7 @@ class DiscountedMDP:
 
     def __init__(
         self,
-        transitions: "npt.ArrayLike | sparse.sparray",
+        transitions: "npt.ArrayLike | sparse.sparray | sparse.spmatrix",
         rewards: npt.ArrayLike,
         discount: float,
         initial: npt.ArrayLike | None = None,
@@ -155,8 +155,8 @@ class DiscountedMDP:
             raise InvalidModelError(f"rewards has shape {means.shape}, not (S, A)")
         n_states, n_actions = means.shape
         kernel: FloatArray | sparse.csr_array
-        if sparse.issparse(transitions):
-            kernel = _csr_kernel(sparse.csr_array(transitions), n_states, n_actions)
+        if isinstance(transitions, sparse.sparray | sparse.spmatrix):
+            kernel = _csr_kernel(sparse.csr_array(cast(Any, transitions)), n_states, n_actions)
         else:
             kernel = as_float_array("transitions", transitions)
             require_shape("transitions", kernel, (n_states, n_actions, n_states))
@@ -227,6 +227,6 @@ def _csr_kernel(matrix: sparse.csr_array, n_states: int, n_actions: int) -> spar
         raise InvalidModelError(
             f"transitions[s={state}, a={action}, t={target}] is {matrix.data[position]}, a negative mass"
         )
-    mass = np.asarray(matrix.sum(axis=1)).ravel()
+    mass = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
     require_distributions("transitions", (mass.reshape(n_states, n_actions))[..., None], "sa")
     return matrix

@@ -84,7 +84,9 @@ def verify(
     module: ModuleOption = None,
     ledger: LedgerOption = DEFAULT_LEDGER,
     report: Annotated[Path | None, typer.Option(help="Write the HTML report to this file too.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object to stdout instead of a table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write one JSON object to stdout instead of a table.")
+    ] = False,
 ) -> None:
     """Check claims and their mutants; exit 0 exactly when every verdict is at least as strong as expected."""
     with _one_line_errors():
@@ -136,7 +138,9 @@ def _print_table(verdicts: "list[Verdict]", report: Path | None) -> None:
     console.print(render.table(verdicts))
     for verdict in verdicts:
         if not verdict.ok:
-            console.print(f"[bold red]FAIL[/] {verdict.claim.id}: {verdict.level}, expected {verdict.expected}.", end=" ")
+            console.print(
+                f"[bold red]FAIL[/] {verdict.claim.id}: {verdict.level}, expected {verdict.expected}.", end=" "
+            )
             console.print(verdict.reason, markup=False, highlight=False)
     console.print(render.summary_line(verdicts), highlight=False)
     if report is not None:
@@ -208,7 +212,9 @@ def report(
 def recheck(
     ledger: Annotated[Path, typer.Argument(help="Ledger to verify again.")] = DEFAULT_LEDGER,
     module: ModuleOption = None,
-    kernel: Annotated[bool, typer.Option(help="Let Coq check the exported scalar claims, where coqc is found.")] = False,
+    kernel: Annotated[
+        bool, typer.Option(help="Let Coq check the exported scalar claims, where coqc is found.")
+    ] = False,
 ) -> None:
     """Verify all stored evidence independently of the solvers and searches that found it; exit 1 if any fails."""
     from proofs_check import api
@@ -254,9 +260,7 @@ def search(
     with _one_line_errors():
         loaded = registry.load(tuple(module or ()))
         chosen = loaded.catalogue[claim]
-        found = [
-            (check.statement, check.method) for check in loaded.checks[claim] if isinstance(check.method, Search)
-        ]
+        found = [(check.statement, check.method) for check in loaded.checks[claim] if isinstance(check.method, Search)]
         if not found:
             raise InputError(f"{claim} has no search check; its methods do not look for counter-examples")
         context = Context(Tier.QUICK, np.random.SeedSequence(seed), chosen.assumptions)

@@ -1,4 +1,4 @@
-"""``boundcheck doctor``: is this installation in one piece?"""
+"""Examination of an installation for ``boundcheck doctor``: is it in one piece."""
 
 import importlib
 import os

@@ -85,9 +85,8 @@ class Comparison:
     def excess(self) -> Number:
         """By how much the relation is violated; at most zero if it holds without rounding."""
         gap: Number = self.lhs - self.rhs
-        if self.relation == "==":
-            return abs(gap)
-        return gap if self.relation == "<=" else -gap
+        signed: dict[Relation, Number] = {"<=": gap, ">=": -gap, "==": max(gap, -gap)}
+        return signed[self.relation]
 
     @property
     def holds(self) -> bool:

@@ -1,8 +1,8 @@
 r"""Policy-gradient estimators as exact means over all trajectories.
 
 Policies are *affine* in their parameters: :math:`\pi_\theta(a \mid s) = b(a \mid s) + \sum_i \theta_i G_i(a \mid s)`
-with :math:`\sum_a G_i(a \mid s) = 0`. Everything below is then rational, and :math:`J(\theta)` is a polynomial of degree
-at most H. A parameter may move several states at once. Score and log-Hessian are
+with :math:`\sum_a G_i(a \mid s) = 0`. Everything below is then rational, and :math:`J(\theta)` is a polynomial of
+degree at most H. A parameter may move several states at once. Score and log-Hessian are
 
 .. math:: \psi_i = G_i / \pi_\theta, \qquad \Psi_{ij} = \nabla^2_{ij} \log \pi_\theta = - G_i G_j / \pi_\theta^2 .
 
@@ -292,8 +292,8 @@ def shared_case(seed: int, n_states: int, n_actions: int, horizon: int, discount
 def walk_case(horizon: int, discount: Fraction, *, squared: bool = False) -> GradientCase:
     """Return the simple random walk, with one parameter for the probability of a step up, at one half.
 
-    It pays the sign of its position, or with ``squared`` the sign of (position^2 - number of steps): the gradient or the
-    Hessian of J is then nearly as large as it can be.
+    It pays the sign of its position, or with ``squared`` the sign of (position^2 - number of steps): the gradient or
+    the Hessian of J is then nearly as large as it can be.
     """
     n_states = 2 * horizon + 1
 

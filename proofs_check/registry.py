@@ -1,7 +1,7 @@
 """All checks by claim, shipped and from users' modules.
 
-A module takes part by defining ``CHECKS``; a user's module may define ``CLAIMS`` too. Loading is deterministic, so that a
-unit of work can be named by (claim, check, variant, unit) and found again in another process.
+A module takes part by defining ``CHECKS``; a user's module may define ``CLAIMS`` too. Loading is deterministic, so
+that a unit of work can be named by (claim, check, variant, unit) and found again in another process.
 """
 
 import functools

@@ -59,7 +59,9 @@ def summary_line(verdicts: Sequence[Verdict]) -> str:
     mutants = [mutant for verdict in verdicts for mutant in verdict.mutants]
     failed = sum(not verdict.ok for verdict in verdicts)
     outcome = "all as expected" if not failed else f"{failed} weaker than expected"
-    return f"{len(verdicts)} claims: {counts}. Mutants killed: {sum(m.killed for m in mutants)}/{len(mutants)}. {outcome}."
+    return (
+        f"{len(verdicts)} claims: {counts}. Mutants killed: {sum(m.killed for m in mutants)}/{len(mutants)}. {outcome}."
+    )
 
 
 def verdict_panel(verdict: Verdict) -> Panel:
@@ -93,7 +95,9 @@ def _facts(verdict: Verdict) -> list[tuple[str, str]]:
         facts.append(("bites from", _nonvacuous(verdict)))
     if verdict.confidence is not None:
         confidence = verdict.confidence
-        facts.append(("statistics", f"{confidence.runs} runs, level {confidence.alpha:g}, limit {confidence.upper:.4g}"))
+        facts.append(
+            ("statistics", f"{confidence.runs} runs, level {confidence.alpha:g}, limit {confidence.upper:.4g}")
+        )
     facts.append(("tier, seed", f"{verdict.tier}, {verdict.seed}"))
     return facts
 

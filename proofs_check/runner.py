@@ -1,8 +1,8 @@
 """From selected claims to verdicts: schedule the units of work, store every result, fold, judge.
 
-Work goes in rounds. A round holds every missing unit of the claims themselves and, of each mutant, the next unit that is
-still needed: a mutant stops at the first unit that refutes it. Which units count therefore never depends on the number of
-workers or on their order.
+Work goes in rounds. A round holds every missing unit of the claims themselves and, of each mutant, the next unit that
+is still needed: a mutant stops at the first unit that refutes it. Which units count therefore never depends on the
+number of workers or on their order.
 """
 
 import functools

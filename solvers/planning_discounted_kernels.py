@@ -48,12 +48,13 @@ def optimality_sweep(
     values: FloatArray,
     out: FloatArray,
     policy: IntArray,
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float, int]:
     """Write T ``values`` into ``out`` and a greedy policy (ties to the lowest action) into ``policy``.
 
-    Returns the least and the largest of ``out - values``, and the largest |reward| plus discount times the largest
-    |value|, which scales the rounding error of an entry of ``out``.
+    Returns the least and the largest of ``out - values``; the largest |reward| plus discount times the largest
+    |value|, which scales the rounding error of an entry of ``out``; and the number of changed entries of ``policy``.
     """
+    changed = 0
     low, high, reward_scale, value_scale = np.inf, -np.inf, 0.0, 0.0
     n_states, n_actions = rewards.shape
     for s in range(n_states):
@@ -64,10 +65,11 @@ def optimality_sweep(
             reward_scale = max(reward_scale, abs(rewards[s, a]))
             if candidate > best:
                 best, greedy = candidate, a
+        changed += greedy != policy[s]
         out[s], policy[s] = best, greedy
         low, high = min(low, best - values[s]), max(high, best - values[s])
         value_scale = max(value_scale, abs(values[s]))
-    return low, high, reward_scale + discount * value_scale
+    return low, high, reward_scale + discount * value_scale, changed
 
 
 @kernel
@@ -270,7 +272,7 @@ def modified_policy_iteration(
     """Alternate a greedy sweep and ``n_sweeps`` sweeps of its policy until the span rule is met, or stalls."""
     factor = discount / (1.0 - discount)
     for iteration in range(1, max_iterations + 1):
-        low, high, scale = optimality_sweep(data, indices, indptr, rewards, discount, values, out, policy)
+        low, high, scale, _ = optimality_sweep(data, indices, indptr, rewards, discount, values, out, policy)
         _copy_largest(out, values)
         change = 0.5 * (high - low)
         if factor * change <= tolerance or change <= rounding * scale:
@@ -293,27 +295,36 @@ def inexact_policy_iteration(
     tolerance: float,
     rounding: float,
     forcing: float,
+    patience: float,
     n_sweeps: int,
     max_inner: int,
     max_iterations: int,
 ) -> int:
-    """Alternate a greedy sweep and a Krylov evaluation of its policy until the span rule is met, or stalls.
+    """Iterate T, with Krylov evaluations of the greedy policy, until the span rule is met, or stalls.
 
-    The inner system is solved until its residual is ``forcing`` times the optimality residual. A solve that did not
-    bring its residual down is thrown away for ``n_sweeps`` sweeps of the policy, which always do.
+    A policy is evaluated once a sweep leaves it as it was and shrinks the span by less than ``patience``. The inner
+    system is solved until its residual is ``forcing`` times the optimality residual. A solve that did not bring its
+    residual down is thrown away for ``n_sweeps`` sweeps of the policy, which always do.
     """
     factor = discount / (1.0 - discount)
     n_states, n_actions = rewards.shape
     selected = np.empty(n_states, np.int64)
     right = np.empty(n_states)
     work = np.empty((5, n_states))
+    for s in range(n_states):
+        policy[s] = 0
+    previous = np.inf
     for iteration in range(1, max_iterations + 1):
-        low, high, scale = optimality_sweep(data, indices, indptr, rewards, discount, values, out, policy)
+        low, high, scale, changed = optimality_sweep(data, indices, indptr, rewards, discount, values, out, policy)
         _copy_largest(out, values)
         change = 0.5 * (high - low)
         if factor * change <= tolerance or change <= rounding * scale:
             _shift(values, 0.5 * factor * (low + high))
             return iteration
+        worthwhile = changed == 0 and change > patience * previous
+        previous = change
+        if not worthwhile:
+            continue
         for s in range(n_states):
             selected[s] = s * n_actions + policy[s]
             right[s] = rewards[s, policy[s]]

@@ -45,6 +45,9 @@ UNIT_BITS = 1023 << 52
 MAX_STEPS = 200
 """Steps of the root search: Newton takes three to six, bisection of the logarithm of t would take 70."""
 
+STAGNATION = 1e-7
+"""Relative steps below this one are due to rounding as soon as they no longer decrease."""
+
 
 # ---------------------------------------------------------------------------------------------------- total variation
 
@@ -104,18 +107,20 @@ def tv_ball(laws: FloatArray, values: FloatArray, order: IntArray, radii: FloatA
 
 
 @kernel
-def tv_penalty(laws: FloatArray, centred: FloatArray, penalties: FloatArray, out: FloatArray) -> None:
-    """E_p of the centred values, clipped at the penalty."""
+def tv_penalty(laws: FloatArray, values: FloatArray, penalties: FloatArray, out: FloatArray) -> None:
+    """The least value plus the mean of what the others exceed it by, clipped at the penalty."""
     N, n = laws.shape
-    own = len(centred) > 1
+    own = len(values) > 1
     clipped = np.empty(n)
+    least = 0.0
     for i in range(N):
         r = i if own else 0
         if own or i == 0 or penalties[i] != penalties[i - 1]:
+            least = values[r].min()
             for j in range(n):
-                w = centred[r, j]
-                clipped[j] = w if w < penalties[i] else penalties[i]
-        out[i] = dot(laws, i * n, clipped, 0, n)
+                above = values[r, j] - least
+                clipped[j] = above if above < penalties[i] else penalties[i]
+        out[i] = least + dot(laws, i * n, clipped, 0, n)
 
 
 @kernel
@@ -136,17 +141,16 @@ def tv_ball_laws(laws: FloatArray, order: IntArray, radii: FloatArray, out: Floa
 
 
 @kernel
-def tv_penalty_laws(
-    laws: FloatArray, centred: FloatArray, order: IntArray, penalties: FloatArray, out: FloatArray
-) -> None:
-    """Move all mass above the penalty to the first least value."""
+def tv_penalty_laws(laws: FloatArray, values: FloatArray, penalties: FloatArray, out: FloatArray) -> None:
+    """Move all mass that lies above the least value by more than the penalty to the first least value."""
     N, n = laws.shape
     for i in range(N):
-        r = i if len(order) > 1 else 0
+        r = i if len(values) > 1 else 0
+        target = np.argmin(values[r])
         out[i] = laws[i]
         for j in range(n):
-            if centred[r, j] > penalties[i]:
-                out[i, order[r, 0]] += laws[i, j]
+            if values[r, j] - values[r, target] > penalties[i]:
+                out[i, target] += laws[i, j]
                 out[i, j] = 0.0
 
 
@@ -246,7 +250,7 @@ def kl_step(t: float, low: float, high: float, kl: float, variance: float, radiu
             following = t + 2.0 * (math.sqrt(radius) - math.sqrt(kl)) * math.sqrt(kl) / slope
         elif kl < limit:
             following = t + math.log((limit - kl) / (limit - radius)) * (limit - kl) / slope
-    if low < following < high:
+    if low <= following <= high:
         return following
     return 4.0 * t if high == np.inf else math.sqrt(low) * math.sqrt(high)
 
@@ -255,7 +259,8 @@ def kl_step(t: float, low: float, high: float, kl: float, variance: float, radiu
 def kl_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, precision: float, out: FloatArray) -> None:
     """Row by row, (value, t) of the tilted law of divergence rho; t is 0 for p itself and infinite for the least value.
 
-    ``precision`` bounds the third-order error of the value, relative to the spread; 0 makes t as exact as it gets.
+    ``precision`` bounds the third-order error of the value, relative to the spread; at 0 the steps go on until they stop
+    getting smaller, so that t is as exact as it gets.
     """
     N, n = laws.shape
     own = len(values) > 1
@@ -279,7 +284,7 @@ def kl_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, precision: 
             squares[j] = w[j] * w[j]
         low, high = math.sqrt(8.0 * radii[i]) / span, np.inf
         t = max(math.sqrt(2.0 * radii[i]) / max(spread, 1e-9 * span), low)
-        value = 0.0
+        value, last = 0.0, np.inf
         for _ in range(MAX_STEPS):
             exponentials(w, t, scale, bits, e, less)
             total, log_total = log_partition(laws, i, e, less)
@@ -295,11 +300,14 @@ def kl_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, precision: 
                 high = t
             following = kl_step(t, low, high, kl, variance, radii[i], limit)
             step = abs(following / t - 1.0)
+            if step < STAGNATION and step >= last:
+                break
             curvature = 0.5 * t * variance * step * step
             t = following
-            if curvature * step <= precision * span and step < 0.1 or step < 1e-15:
+            if curvature * step <= precision * span and step < 0.1:
                 value += curvature
                 break
+            last = step
         out[i, 0], out[i, 1] = least + max(value, 0.0), t
 
 
@@ -397,28 +405,76 @@ def chi2_moments(
 
 
 @kernel
-def chi2_rows(
+def chi2_excess(radius: float, mass: float, others: float) -> float:
+    """Return (1 + rho) c - 1 from the smaller of the mass c below the threshold and the mass 1 - c of the others."""
+    if mass < 0.5:
+        return max((1.0 + radius) * mass - 1.0, 0.0)
+    return max(radius - (1.0 + radius) * others, 0.0)
+
+
+@kernel
+def chi2_ball(laws: FloatArray, values: FloatArray, order: IntArray, radii: FloatArray, out: FloatArray) -> None:
+    """Mean less standard deviation times the root of (1 + rho) c - 1, of the values below the threshold."""
+    N = len(laws)
+    own = len(values) > 1
+    for i in range(N):
+        r = i if own else 0
+        first, count = chi2_count(laws, i, values, order, r, radii[i], True)
+        mass, mean, variance, others = chi2_moments(laws, i, values, order, r, first, count)
+        if variance > 0.0:
+            mean -= math.sqrt(variance * chi2_excess(radii[i], mass, others))
+        out[i] = values[r, order[r, first]] + max(mean, 0.0)
+
+
+@kernel
+def chi2_penalty(laws: FloatArray, values: FloatArray, order: IntArray, penalties: FloatArray, out: FloatArray) -> None:
+    """Mean plus sigma (1 / c - 1) less c times variance / (4 sigma), of the values below the threshold."""
+    N = len(laws)
+    own = len(values) > 1
+    for i in range(N):
+        r = i if own else 0
+        first, count = chi2_count(laws, i, values, order, r, penalties[i], False)
+        mass, mean, variance, others = chi2_moments(laws, i, values, order, r, first, count)
+        if others > 0.0:
+            mean += penalties[i] * others / mass
+        if variance > 0.0:
+            mean -= mass * variance / (4.0 * penalties[i])
+        out[i] = values[r, order[r, first]] + max(mean, 0.0)
+
+
+@kernel
+def chi2_laws(
     laws: FloatArray, values: FloatArray, order: IntArray, levels: FloatArray, ball: bool, out: FloatArray
 ) -> None:
-    """Row by row, (value, least value kept, mass, mean, variance, excess) of the values below the threshold.
+    """Laws proportional to p (eta - v)_+; to p on the values below eta if these are equal, or p itself is worst.
 
-    ``excess`` is (1 + rho) mass - 1 for a ball.
+    With the last value u below the threshold, eta - v = (eta - u) + (u - v), and eta - u is the positive root of
+    c k x^2 + 2 k G_1 x = G_2 - (1 + rho) G_1^2 with k = (1 + rho) c - 1 (a ball), or (2 sigma - G_1) / c (a penalty);
+    c, G_1 and G_2 are taken at u.
     """
-    N, n = laws.shape
+    N = len(laws)
     own = len(values) > 1
     for i in range(N):
         r = i if own else 0
         first, count = chi2_count(laws, i, values, order, r, levels[i], ball)
-        mass, mean, variance, others = chi2_moments(laws, i, values, order, r, first, count)
-        least = values[r, order[r, first]]
-        if ball:
-            excess = max(levels[i] - (1.0 + levels[i]) * others, 0.0)
-            value = mean - (math.sqrt(variance * excess) if variance > 0.0 else 0.0)
-        else:
-            excess = 0.0
-            value = mean
-            if levels[i] > 0.0:
-                value += levels[i] * others / mass if others > 0.0 else 0.0
-                value -= mass * variance / (4.0 * levels[i])
-        out[i, 0] = least + max(value, 0.0)
-        out[i, 1], out[i, 2], out[i, 3], out[i, 4], out[i, 5] = least, mass, mean, variance, excess
+        mass, _, variance, others = chi2_moments(laws, i, values, order, r, first, count)
+        excess = chi2_excess(levels[i], mass, others) if ball else 1.0 / levels[i]
+        proportional = variance == 0.0 or excess == 0.0
+        last = values[r, order[r, count - 1]]
+        one, two, above, total = 0.0, 0.0, 0.0, 0.0
+        for k in range(first, count):
+            j = order[r, k]
+            one += laws[i, j] * (last - values[r, j])
+            two += laws[i, j] * (last - values[r, j]) ** 2
+        if not proportional and ball:
+            rest = max(two - (1.0 + levels[i]) * one * one, 0.0)
+            above = rest / (one * excess + math.sqrt(one * excess * one * excess + mass * excess * rest))
+        elif not proportional:
+            above = max(2.0 * levels[i] - one, 0.0) / mass
+        out[i] = 0.0
+        for k in range(first, count):
+            j = order[r, k]
+            out[i, j] = laws[i, j] * (1.0 if proportional else above + (last - values[r, j]))
+            total += out[i, j]
+        for k in range(first, count):
+            out[i, order[r, k]] /= total

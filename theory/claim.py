@@ -6,7 +6,7 @@ claim has *shown* is not said here: that is a verdict, and belongs to the verifi
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -218,7 +218,9 @@ class Bound:
         text: str = sp.latex(self.relation, symbol_names=words)
         return text
 
-    def nonvacuous_from(self, symbol: str, *, trivial: sp.Expr, start: int = 1, **values: float) -> int | None:
+    def nonvacuous_from(
+        self, symbol: str, trivial: sp.Expr, values: Mapping[str, float] | None = None, start: int = 1
+    ) -> int | None:
         """Return the first integer value of ``symbol`` from which the bound says something.
 
         The bound bites where its right side is below ``trivial``, a bound that holds for free (such as ``K * H`` for a
@@ -233,7 +235,7 @@ class Bound:
         gap = Bound(sp.Le(self.lhs, self.rhs - trivial, evaluate=False))
 
         def bites(value: int) -> bool:
-            return gap.evaluate(**{**values, symbol: value}) < 0.0
+            return gap.evaluate(**{**(values or {}), symbol: value}) < 0.0
 
         high = start
         while not bites(high):
@@ -296,6 +298,19 @@ class Claim:
     def family(self) -> str:
         """First part of the id."""
         return self.id.split(".")[0]
+
+    @property
+    def explicit_bound(self) -> Bound:
+        """The bound of a claim that has one.
+
+        Raises
+        ------
+        TheoryError
+            With the reason why there is none.
+        """
+        if self.bound is None:
+            raise TheoryError(f"claim {self.id} has no bound: {self.no_bound}")
+        return self.bound
 
     def expected_at(self, tier: str) -> Level:
         """Return the level to be met at a tier."""

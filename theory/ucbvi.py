@@ -1,10 +1,10 @@
 r"""UCBVI: optimism and regret with explicit constants.
 
-Rewards are known, deterministic and in [0, 1]; transitions are unknown; stages are numbered from one. With
-:math:`L_K = \log(6SAHK/\delta)` the Hoeffding variant for kernels that may depend on the stage uses the bonus
-:math:`(H-h)\min\{1, \sqrt{L_K/(2n)}\}` and clips at :math:`H-h+1`. Its regret bound is an explicit-constant version of what
-Azar, Osband and Munos (2017) show; it is not printed there. The bounds of that paper's own two algorithms (one kernel for
-all stages) are quoted from memory of the paper and marked so in their notes.
+Rewards are known, deterministic and in [0, 1]; transitions are unknown; stages are numbered from one. With :math:`L_K
+= \log(6SAHK/\delta)` the Hoeffding variant for kernels that may depend on the stage uses the bonus
+:math:`(H-h)\min\{1, \sqrt{L_K/(2n)}\}` and clips at :math:`H-h+1`. Its regret bound is an explicit-constant version
+of what Azar, Osband and Munos (2017) show; it is not printed there. The bounds of that paper's own two algorithms
+(one kernel for all stages) are quoted from memory of the paper and marked so in their notes.
 """
 
 import sympy as sp
@@ -50,7 +50,9 @@ OPTIMISM = Claim(
     title="Plans with Hoeffding bonuses are optimistic",
     statement=r"P\big(\exists k, h, s, a : Q_{k,h}(s, a) < Q^\star_h(s, a)\big) \le \delta",
     kind=Kind.HIGH_PROBABILITY,
-    source=Source(Origin.EXPLICIT, AZAR_2017, note="Kernels may depend on the stage; bonus (H-h) min{1, sqrt(L/(2n))}."),
+    source=Source(
+        Origin.EXPLICIT, AZAR_2017, note="Kernels may depend on the stage; bonus (H-h) min{1, sqrt(L/(2n))}."
+    ),
     expected=Level.SUPPORTED,
     no_bound="the statement bounds a probability by delta",
     assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
@@ -61,22 +63,43 @@ HOEFFDING = Claim(
     id="ucbvi.hoeffding_regret",
     title="Regret of UCBVI with Hoeffding bonuses",
     statement=(
-        r"\text{With probability at least } 1 - \delta:\quad \mathrm{Regret}_K \le e \Big[ 8\sqrt2\, H(H-1)\sqrt{SAK L_K} "
+        r"\text{With probability at least } 1 - \delta:\quad "
+        r"\mathrm{Regret}_K \le e \Big[ 8\sqrt2\, H(H-1)\sqrt{SAK L_K} "
         r"+ 16 \big(\tfrac{H^2}{2} + \tfrac{H}{3}\big)(H-1) SA\, \beta_K \log(1+K) \Big]"
     ),
     kind=Kind.HIGH_PROBABILITY,
-    source=Source(Origin.EXPLICIT, AZAR_2017, note="Kernels may depend on the stage; constants tracked by us."),
+    source=Source(
+        Origin.EXPLICIT,
+        AZAR_2017,
+        note="Kernels may depend on the stage; constants tracked by us; a pair without a visit is worth r + H - h.",
+    ),
     expected=Level.SUPPORTED,
     bound=Bound(sp.Le(regret, HOEFFDING_REGRET)),
     assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
     uses=("ucbvi.optimism", "value_difference.telescoping", "counting.inverse_root_sum", "counting.harmonic_sum"),
 )
 
+CEILING = Claim(
+    id="ucbvi.unvisited_at_ceiling",
+    title="The same bound when a pair without a visit is worth the ceiling H - h + 1",
+    statement=r"\text{As ucbvi.hoeffding\_regret, with } Q_{k,h}(s, a) = H - h + 1 \text{ where } n = 0",
+    kind=Kind.COUNTEREXAMPLE,
+    source=Source(Origin.DERIVED, AZAR_2017, note="How optimistic initialisation is usually described."),
+    expected=Level.REFUTED,
+    erratum=(
+        "False for H = 1: the bound is 0, for the rewards are known and nothing is left to learn, but every arm is "
+        "tried once. The last stage must not be optimistic: start from r + H - h."
+    ),
+    bound=Bound(sp.Le(regret, HOEFFDING_REGRET)),
+    assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
+)
+
 CHERNOFF_HOEFFDING = Claim(
     id="ucbvi.chernoff_hoeffding_regret",
     title="Regret of UCBVI-CH",
     statement=(
-        r"\text{With probability at least } 1 - \delta:\quad \mathrm{Regret}_K \le 20 H L \sqrt{SAT} + 250 H^2 S^2 A L^2,"
+        r"\text{With probability at least } 1 - \delta:\quad "
+        r"\mathrm{Regret}_K \le 20 H L \sqrt{SAT} + 250 H^2 S^2 A L^2,"
         r"\quad L = \log(5SAT/\delta),\ T = KH"
     ),
     kind=Kind.HIGH_PROBABILITY,
@@ -92,7 +115,8 @@ BERNSTEIN = Claim(
     id="ucbvi.bernstein_regret",
     title="Regret of UCBVI-BF",
     statement=(
-        r"\text{With probability at least } 1 - \delta:\quad \mathrm{Regret}_K \le 30 H L \sqrt{SAK} + 2500 H^2 S^2 A L^2 "
+        r"\text{With probability at least } 1 - \delta:\quad "
+        r"\mathrm{Regret}_K \le 30 H L \sqrt{SAK} + 2500 H^2 S^2 A L^2 "
         r"+ 4 H^{3/2} \sqrt{K L},\quad L = \log(5HSAT/\delta),\ T = KH"
     ),
     kind=Kind.HIGH_PROBABILITY,
@@ -109,10 +133,12 @@ ROOT_RATE = Claim(
     title="The regret of UCBVI grows no faster than the root of K on instances tuned to K",
     statement=r"\sup_{\Delta = c/\sqrt{K}} \mathbb E\,\mathrm{Regret}_K = O(\sqrt{K})",
     kind=Kind.RATE,
-    source=Source(Origin.DERIVED, AZAR_2017, note="Bonuses as in the theorem; the logarithm shows in the fitted exponent."),
+    source=Source(
+        Origin.DERIVED, AZAR_2017, note="Bonuses as in the theorem; the logarithm shows in the fitted exponent."
+    ),
     expected=Level.SUPPORTED,
     no_bound="a rate: the exponent 1/2 is claimed, no constant",
     uses=("ucbvi.hoeffding_regret",),
 )
 
-CLAIMS = (OPTIMISM, HOEFFDING, CHERNOFF_HOEFFDING, BERNSTEIN, ROOT_RATE)
+CLAIMS = (OPTIMISM, HOEFFDING, CEILING, CHERNOFF_HOEFFDING, BERNSTEIN, ROOT_RATE)

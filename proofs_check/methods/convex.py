@@ -430,7 +430,7 @@ def _highs(c: Any, table: Any, b: Any, cones: Cones) -> Proposal:
 
 def clarabel(c: Any, table: Any, b: Any, cones: Cones) -> Proposal:
     """Solve with Clarabel on one thread; semidefinite rows are scaled for it and scaled back."""
-    import clarabel as solver  # type: ignore[import-untyped]
+    import clarabel as solver
     from scipy import sparse
 
     scale = np.sqrt(np.array(cones.weights(), dtype=float))

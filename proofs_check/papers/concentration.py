@@ -53,7 +53,9 @@ def hoeffding(
     deviation = law.counts(seeds, runs) @ law.values / law.size - law.masses @ law.values
     delta = DELTA if logarithm else np.exp(-1.0)
     return Sample(
-        deviation, scale * theory.HOEFFDING.bound.evaluate(n=law.size, delta=delta), where="deviation of the mean"
+        deviation,
+        scale * theory.HOEFFDING.explicit_bound.evaluate(n=law.size, delta=delta),
+        where="deviation of the mean",
     )
 
 

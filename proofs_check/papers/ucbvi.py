@@ -1,7 +1,8 @@
 r"""Checks of UCBVI: optimism, regret against explicit bounds, and the exponent of its worst-case regret.
 
-Regret is exact and compared at K episodes in independent runs. The bounds say nothing before the K at which they fall below
-K H; only instances beyond it count, and the others are listed with that K. Mutants of the algorithm must exceed the bound.
+Regret is exact and compared at K episodes in independent runs. The bounds say nothing before the K at which they fall
+below K H; only instances beyond it count, and the others are listed with that K. Mutants of the algorithm must exceed
+the bound.
 """
 
 import importlib.util
@@ -14,7 +15,7 @@ import numpy as np
 from mdps import gymnasium, instances
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
-from proofs_check.engine import Check, Mutant
+from proofs_check.engine import Check, Control, Mutant
 from proofs_check.methods.base import Sizes, Tier
 from proofs_check.methods.exact import Instances
 from proofs_check.methods.montecarlo import MonteCarlo, Sample
@@ -75,6 +76,11 @@ def noisy_doors() -> FiniteHorizonMDP:
     return FiniteHorizonMDP(transitions, two_doors().rewards, 2)
 
 
+def known_bandit() -> Setting:
+    """One state, one stage, three arms with known rewards 0, 1/2 and 1: nothing to learn."""
+    return Setting(FiniteHorizonMDP(np.ones((1, 3, 1)), np.array([[0.0, 0.5, 1.0]]), 1), 100)
+
+
 def _gymnasium_settings() -> dict[str, Callable[[], Setting]]:
     """Return Gymnasium's environments where the extra is installed; Taxi without its unreachable states."""
     if importlib.util.find_spec("gymnasium") is None:
@@ -119,14 +125,13 @@ def regret(
 ) -> Sample:
     """Exact regret of independent runs against the bound of a claim."""
     mdp, episodes = setting.mdp, setting.episodes
-    if claim.bound is None:
-        raise ValueError(f"claim {claim.id} has no bound")
-    sizes = {"S": mdp.n_states, "A": mdp.n_actions, "H": mdp.horizon, "delta": DELTA}
-    first = claim.bound.nonvacuous_from("K", trivial=theory.TRIVIAL, **sizes)
+    bound = claim.explicit_bound
+    sizes: dict[str, float] = {"S": mdp.n_states, "A": mdp.n_actions, "H": mdp.horizon, "delta": DELTA}
+    first = bound.nonvacuous_from("K", theory.TRIVIAL, sizes)
     curve = run_ucbvi(
         mdp, episodes=episodes, seeds=seeds, delta=DELTA, bonus=bonus, runs=runs, scale=scale, record=RECORD
     )
-    bounds = [claim.bound.evaluate(K=int(k), **sizes) for k in curve.episodes]
+    bounds = [bound.evaluate(K=int(k), **sizes) for k in curve.episodes]
     quantiles = np.quantile(curve.regret, [0.1, 0.5, 0.9], axis=0)
     return Sample(
         curve.regret[:, -1],
@@ -164,7 +169,7 @@ def optimism(setting: Setting, seeds: np.random.SeedSequence, runs: int, *, bonu
 
 
 GAPS = (1.0, 2.0, 4.0, np.inf)
-"""Multiples of sqrt(A / K) that the gap of the two-armed instance runs over; it is capped at 1/4, hence the last one."""
+"""Multiples of sqrt(A / K) that the gap of the two-armed instance runs over; capped at 1/4, hence the last one."""
 
 
 def worst_regret(episodes: int, seeds: np.random.SeedSequence, runs: int, *, learner: str = "ucbvi") -> FloatArray:
@@ -236,6 +241,18 @@ CHECKS = (
         ),
     ),
     _regret_check(theory.HOEFFDING, ucbvi.HOEFFDING, hoeffding_settings),
+    Check(
+        "ucbvi.unvisited_at_ceiling",
+        MonteCarlo({"known bandit, H=1": known_bandit}, Sizes(RUNS), delta=DELTA, alpha=ALPHA),
+        partial(regret, claim=theory.CEILING, bonus=replace(ucbvi.HOEFFDING, name="ceiling", unvisited="clip")),
+        (
+            Control(
+                "reward_and_rest",
+                "pairs without a visit are worth r + H - h: no regret when nothing is unknown",
+                {"bonus": ucbvi.HOEFFDING},
+            ),
+        ),
+    ),
     _regret_check(
         theory.CHERNOFF_HOEFFDING,
         ucbvi.CHERNOFF_HOEFFDING,

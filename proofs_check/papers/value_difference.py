@@ -1,7 +1,7 @@
 r"""Checks of the value-difference lemmas, in exact rational arithmetic.
 
-Both sides are computed by different routes: the left one by policy evaluation (backward), the right one from occupancies
-(forward) and one-step differences.
+Both sides are computed by different routes: the left one by policy evaluation (backward), the right one from
+occupancies (forward) and one-step differences.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
 """Verdicts from findings: every way in which a claim can fail to be shown."""
 
 import pytest
+from tests_support import derived_claim
 
 from proofs_check.engine import Check, CheckOutcome, Control, Mutant, MutantOutcome, judge
 from proofs_check.evidence import Evidence, Finding
 from proofs_check.methods.base import Context, Method, Tier
-from tests_support import derived_claim
 from theory import Level, TheoryError
 from theory.claim import Assumption, Fails, Holds
 

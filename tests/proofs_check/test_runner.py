@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 import user_module
+
 from proofs_check import api, registry
 from proofs_check.evidence import dumps
 from proofs_check.ledger import Ledger, LedgerError

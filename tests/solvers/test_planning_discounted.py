@@ -138,7 +138,7 @@ def test_methods_agree(method, sparse_model, S, A, discount):
     mdp = random_mdp(S, A, discount, concentration=0.3)
     reference = planning.policy_iteration(mdp, 1e-8)
     solution = planning.solve(as_sparse(mdp) if sparse_model else mdp, 1e-7, method)
-    assert solution.method == method or method == "auto"
+    assert solution.method == (method if method != "auto" else "inexact_policy_iteration")
     np.testing.assert_allclose(solution.values, reference.values, atol=2e-7)
     np.testing.assert_allclose(solution.values, numpy_optimum(mdp), atol=2e-7)
     np.testing.assert_array_equal(solution.policy, reference.policy)
@@ -193,12 +193,13 @@ def test_sweep_is_its_twin(sparse_model):
     values = np.random.default_rng(1).normal(size=23)
     q = mdp.rewards + mdp.discount * mdp.transitions @ values
     np.testing.assert_allclose(planning.bellman_optimality(model, values), q.max(axis=1), rtol=1e-13)
-    out, policy = np.empty(23), np.empty(23, np.int64)
-    low, high, scale = kernels.optimality_sweep(
+    out, policy = np.empty(23), np.zeros(23, np.int64)
+    low, high, scale, changed = kernels.optimality_sweep(
         *as_rows(model.transitions)[:3], mdp.rewards, mdp.discount, values, out, policy
     )
     np.testing.assert_array_equal(policy, q.argmax(axis=1))
     assert (low, high) == ((out - values).min(), (out - values).max())
+    assert changed == np.count_nonzero(policy)
     assert scale == np.abs(mdp.rewards).max() + mdp.discount * np.abs(values).max()
 
 
@@ -217,6 +218,21 @@ def test_elimination_changes_no_bit_of_value_iteration(seed, sparse_model):
         found, work = start.copy(), (np.empty(12), np.empty(12, np.int64), np.empty((12, 6)), np.empty(12))
         kernels.value_iteration(*rows, mdp.rewards, mdp.discount, found, *work, 0.0, False, 2e-9, 1e-14, n)
         np.testing.assert_array_equal(found, plain)
+
+
+def test_auto_falls_back_to_policy_iteration_on_large_models():
+    rng = np.random.default_rng(0)
+    fast = DiscountedMDP(rng.dirichlet(np.ones(160), size=(160, 4)), rng.random((160, 4)), 0.99)
+    assert planning.solve(fast).method == "value_iteration"
+    cycle = np.zeros((160, 4, 160))
+    cycle[np.arange(160), :, (np.arange(160) + 1) % 160] = 0.95
+    cycle[np.arange(160), :, np.arange(160)] = 0.05
+    rewards = np.zeros((160, 4))
+    rewards[0, 2] = 1.0
+    slow = DiscountedMDP(cycle, rewards, 0.999)
+    solution = planning.solve(slow)
+    assert solution.method == "inexact_policy_iteration"
+    np.testing.assert_allclose(solution.values, planning.policy_iteration(slow).values, atol=2e-6)
 
 
 def test_macqueen_bounds_stop_earlier_than_the_sup_norm():

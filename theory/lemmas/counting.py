@@ -1,7 +1,7 @@
 r"""Sums over visits: the pigeonhole arguments at the end of every tabular regret proof.
 
-A pair that is visited for the i-th time pays a bonus of order :math:`1/\sqrt i` or :math:`1/i`; the sums over i are bounded by
-induction, and the sums over pairs by concavity.
+A pair that is visited for the i-th time pays a bonus of order :math:`1/\sqrt i` or :math:`1/i`; the sums over i are
+bounded by induction, and the sums over pairs by concavity.
 """
 
 import sympy as sp
@@ -15,7 +15,9 @@ INVERSE_ROOT = Claim(
     title="Sum of inverse roots",
     statement=r"\sum_{i=1}^n \tfrac{1}{\sqrt i} \le 2 \sqrt n - 1",
     kind=Kind.INEQUALITY,
-    source=Source(Origin.DERIVED, AZAR_2017, note="The usual form is 2 sqrt(n); the -1 is free and gives equality at n = 1."),
+    source=Source(
+        Origin.DERIVED, AZAR_2017, note="The usual form is 2 sqrt(n); the -1 is free and gives equality at n = 1."
+    ),
     expected=Level.PROVED,
     bound=Bound(sp.Le(sp.Sum(1 / sp.sqrt(i), (i, 1, n)), 2 * sp.sqrt(n) - 1)),
 )
@@ -38,7 +40,11 @@ PIGEONHOLE = Claim(
         r"\text{for every sequence } x_1, \dots, x_K \in X,\ N_k \text{ the visits before } k"
     ),
     kind=Kind.INEQUALITY,
-    source=Source(Origin.DERIVED, AZAR_2017, note="A pair visited N times pays at most 2 sqrt(N): no separate term for first visits is needed."),
+    source=Source(
+        Origin.DERIVED,
+        AZAR_2017,
+        note="A pair visited N times pays at most 2 sqrt(N): no separate term for first visits is needed.",
+    ),
     expected=Level.SUPPORTED,
     no_bound="a statement about all sequences of visits",
     uses=("counting.inverse_root_sum",),

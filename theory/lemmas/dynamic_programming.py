@@ -1,8 +1,8 @@
 r"""Dynamic programming: operators, stopping rules, greedy policies, occupancies and the linear programmes.
 
-:math:`(\mathcal T V)(s) = \max_a \{ r(s, a) + \gamma\, p V(s, a) \}` is the optimality operator of a discounted MDP with
-fixed point :math:`V^\star`; :math:`V_{n+1} = \mathcal T V_n` is value iteration. All norms are supremum norms; the span is
-:math:`\mathrm{sp}(v) = \max v - \min v`.
+:math:`(\mathcal T V)(s) = \max_a \{ r(s, a) + \gamma\, p V(s, a) \}` is the optimality operator of a discounted MDP
+with fixed point :math:`V^\star`; :math:`V_{n+1} = \mathcal T V_n` is value iteration. All norms are supremum norms;
+the span is :math:`\mathrm{sp}(v) = \max v - \min v`.
 """
 
 import sympy as sp
@@ -96,7 +96,8 @@ DUALITY = Claim(
     title="Strong duality of the linear programmes of a discounted MDP",
     statement=(
         r"\min\{ \rho^\top V : V(s) \ge r(s,a) + \gamma\, p V(s,a) \} = \rho^\top V^\star = "
-        r"\max\{ \langle d, r \rangle : d \ge 0,\ \textstyle\sum_a d(s', a) = \rho(s') + \gamma \sum_{s,a} d(s,a) p(s'|s,a) \}"
+        r"\max\{ \langle d, r \rangle : d \ge 0,\ "
+        r"\textstyle\sum_a d(s', a) = \rho(s') + \gamma \sum_{s,a} d(s,a) p(s'|s,a) \}"
     ),
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, PUTERMAN_1994, "Section 6.9"),

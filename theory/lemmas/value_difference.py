@@ -1,8 +1,8 @@
 r"""Differences of values, written as sums along one of the two processes.
 
-All of them telescope. For two policies in one model, two models under one policy, or an arbitrary guess Q of the values,
-the difference of the initial values is an expected sum, over the stages, of one-step differences. Which process the
-expectation is over matters: the most common slip is to take the other one.
+All of them telescope. For two policies in one model, two models under one policy, or an arbitrary guess Q of the
+values, the difference of the initial values is an expected sum, over the stages, of one-step differences. Which
+process the expectation is over matters: the most common slip is to take the other one.
 """
 
 from theory.assumptions import UNIT_REWARDS
@@ -47,9 +47,7 @@ DISCOUNTED = Claim(
 GAPS = Claim(
     id="value_difference.regret_by_gaps",
     title="Regret is the expected sum of sub-optimality gaps",
-    statement=(
-        r"J^\star - J(\pi) = \sum_h \mathbb E_{d_h^\pi} \big[ V_h^\star(s_h) - Q_h^\star(s_h, a_h) \big]"
-    ),
+    statement=(r"J^\star - J(\pi) = \sum_h \mathbb E_{d_h^\pi} \big[ V_h^\star(s_h) - Q_h^\star(s_h, a_h) \big]"),
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, AGARWAL_2021, "Lemma 2", note="With an optimal policy as the comparator."),
     expected=Level.CERTIFIED,
