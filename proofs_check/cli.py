@@ -16,6 +16,8 @@ import typer
 from proofs_check import threads
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from proofs_check.engine import Verdict
     from proofs_check.runner import Settings
 
@@ -129,12 +131,20 @@ def _run(selectors: list[str], settings: "Settings", ledger: Path, *, quiet: boo
     return verdicts
 
 
-def _print_table(verdicts: "list[Verdict]", report: Path | None) -> None:
+PIPE_WIDTH = 140
+"""Columns of a table that is not written to a terminal."""
+
+
+def _console() -> "Console":
     from rich.console import Console
 
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def _print_table(verdicts: "list[Verdict]", report: Path | None) -> None:
     from proofs_check import render
 
-    console = Console()
+    console = _console()
     console.print(render.table(verdicts))
     for verdict in verdicts:
         if not verdict.ok:
@@ -156,7 +166,6 @@ def _write_report(path: Path, verdicts: "list[Verdict]", settings: "Settings") -
 @app.command("list")
 def list_claims(selectors: Selectors = None, module: ModuleOption = None) -> None:
     """List claims: id, kind, expected verdict, title."""
-    from rich.console import Console
     from rich.table import Table
 
     from proofs_check import registry
@@ -166,9 +175,9 @@ def list_claims(selectors: Selectors = None, module: ModuleOption = None) -> Non
     table = Table(header_style="bold")
     for header in ("claim", "kind", "expected", "title"):
         table.add_column(header, overflow="fold")
-    for claim in claims:
+    for claim in sorted(claims, key=lambda claim: claim.id):
         table.add_row(claim.id, str(claim.kind), str(claim.expected), claim.title)
-    Console().print(table)
+    _console().print(table)
 
 
 @app.command()
@@ -181,12 +190,10 @@ def show(
     ledger: LedgerOption = DEFAULT_LEDGER,
 ) -> None:
     """Show one claim with its statement, verdict and mutants (from the ledger where it is known)."""
-    from rich.console import Console
-
     with _one_line_errors():
         settings = _settings(tier, seed, jobs, module)
         for verdict in _run([claim], settings, ledger, quiet=True):
-            console = Console()
+            console = _console()
             console.print(verdict.claim.statement, markup=False, highlight=False)
             console.print(verdict)
 

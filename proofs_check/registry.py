@@ -37,16 +37,25 @@ class ModuleError(ValueError):
     """A user's module cannot be loaded; the message is one line."""
 
 
-@functools.cache
 def load(modules: tuple[str, ...] = ()) -> Registry:
-    """Return all shipped claims and checks and those of the given user files.
+    """Return all shipped claims and checks and those of the given user files; a file that was edited is loaded again.
 
     Raises
     ------
     ModuleError, TheoryError
         If a file cannot be loaded, or claims and checks do not fit together.
     """
-    user = [load_module(Path(path)) for path in modules]
+    paths = tuple(Path(module).resolve() for module in modules)
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ModuleError(f"{missing[0]}: no such file")
+    return _load(paths, tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths))
+
+
+@functools.cache
+def _load(paths: tuple[Path, ...], contents: tuple[str, ...]) -> Registry:
+    del contents  # part of the key: the cache must notice an edit
+    user = [load_module(path) for path in paths]
     extra: list[Claim] = [claim for module in user for claim in getattr(module, "CLAIMS", ())]
     claims = catalogue.load(extra)
     checks: dict[str, list[Check]] = {claim.id: [] for claim in claims}
@@ -75,9 +84,7 @@ def load_module(path: Path) -> ModuleType:
     ModuleError
         One line: what is wrong, with the line number in the user's file where there is one.
     """
-    if not path.is_file():
-        raise ModuleError(f"{path}: no such file")
-    name = f"boundcheck_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    name = f"boundcheck_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ModuleError(f"{path}: not a Python file")

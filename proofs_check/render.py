@@ -38,12 +38,14 @@ def verdict_text(verdict: Verdict) -> Text:
 def table(verdicts: Sequence[Verdict]) -> Table:
     """Return the table of verdicts, one row a claim, failures marked."""
     result = Table(title="Verdicts", title_justify="left", header_style="bold")
-    for header, justify in (("", "left"), ("claim", "left"), ("verdict", "left"), ("method", "left")):
-        result.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    result.add_column("")
+    result.add_column("claim", no_wrap=True)
+    result.add_column("verdict", no_wrap=True)
+    result.add_column("method", no_wrap=True)
     for header in ("tightness", "mutants"):
         result.add_column(header, justify="right")
     result.add_column("non-vacuous from", overflow="fold")
-    for verdict in verdicts:
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.claim.id):
         method = verdict.deciding.method if verdict.deciding else "-"
         tight = f"{verdict.tightness.ratio:.4g}" if verdict.tightness else "-"
         mark = Text("ok", style="green") if verdict.ok else Text("FAIL", style="bold red")

@@ -117,13 +117,17 @@ def run_task(task: Task, settings: Settings) -> tuple[Task, str | None, str]:
         return task, None, f"{task.label}: {type(error).__name__}: {message}"
 
 
-@functools.cache
 def _loaded(modules: tuple[str, ...]) -> registry.Registry:
-    """Load the registry and exempt all that was imported from garbage collection, which would look at it in vain."""
     loaded = registry.load(modules)
+    _exempt_imports()
+    return loaded
+
+
+@functools.cache
+def _exempt_imports() -> None:
+    """Exempt all that was imported from garbage collection, which would look at it in vain."""
     gc.collect()
     gc.freeze()
-    return loaded
 
 
 def _mutant(check: Check, variant: str) -> Mutant | None:

@@ -458,8 +458,8 @@ def chi2_laws(
         r = i if own else 0
         first, count = chi2_count(laws, i, values, order, r, levels[i], ball)
         mass, _, variance, others = chi2_moments(laws, i, values, order, r, first, count)
-        excess = chi2_excess(levels[i], mass, others) if ball else 1.0 / levels[i]
-        proportional = variance == 0.0 or excess == 0.0
+        excess = chi2_excess(levels[i], mass, others) if ball else 0.0
+        proportional = variance == 0.0 or (ball and excess == 0.0) or levels[i] == np.inf
         last = values[r, order[r, count - 1]]
         one, two, above, total = 0.0, 0.0, 0.0, 0.0
         for k in range(first, count):

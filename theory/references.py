@@ -99,6 +99,22 @@ FREEDMAN_1975 = Paper(
     "Annals of Probability",
     doi="10.1214/aop/1176996452",
 )
+GU_2025 = Paper(
+    "gu_2025",
+    "Policy Regularized Distributionally Robust Markov Decision Processes with Linear Function Approximation",
+    ("Gu", "He", "Liu", "Xu"),
+    2025,
+    "arXiv",
+    arxiv="2510.14246",
+)
+IYENGAR_2005 = Paper(
+    "iyengar_2005",
+    "Robust Dynamic Programming",
+    ("Iyengar",),
+    2005,
+    "Mathematics of Operations Research",
+    doi="10.1287/moor.1040.0129",
+)
 KEARNS_2002 = Paper(
     "kearns_2002",
     "Near-Optimal Reinforcement Learning in Polynomial Time",
@@ -123,6 +139,15 @@ LATTIMORE_2020 = Paper(
     "Cambridge University Press",
     doi="10.1017/9781108571401",
 )
+LIU_2024 = Paper(
+    "liu_2024",
+    "Distributionally Robust Off-Dynamics Reinforcement Learning: "
+    "Provable Efficiency with Linear Function Approximation",
+    ("Liu", "Xu"),
+    2024,
+    "AISTATS",
+    arxiv="2402.15399",
+)
 MAURER_2009 = Paper(
     "maurer_2009",
     "Empirical Bernstein Bounds and Sample Variance Penalization",
@@ -139,6 +164,14 @@ MCSHANE_1934 = Paper(
     "Bulletin of the American Mathematical Society",
     doi="10.1090/S0002-9904-1934-05978-0",
 )
+NILIM_2005 = Paper(
+    "nilim_2005",
+    "Robust Control of Markov Decision Processes with Uncertain Transition Matrices",
+    ("Nilim", "El Ghaoui"),
+    2005,
+    "Operations Research",
+    doi="10.1287/opre.1050.0216",
+)
 PUTERMAN_1994 = Paper(
     "puterman_1994",
     "Markov Decision Processes: Discrete Stochastic Dynamic Programming",
@@ -146,6 +179,14 @@ PUTERMAN_1994 = Paper(
     1994,
     "Wiley",
     doi="10.1002/9780470316887",
+)
+ROCKAFELLAR_2000 = Paper(
+    "rockafellar_2000",
+    "Optimization of Conditional Value-at-Risk",
+    ("Rockafellar", "Uryasev"),
+    2000,
+    "Journal of Risk",
+    doi="10.21314/JOR.2000.038",
 )
 SINGH_1994 = Paper(
     "singh_1994",

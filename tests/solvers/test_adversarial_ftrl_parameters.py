@@ -72,7 +72,7 @@ def test_exponents_of_the_optimised_bounds():
 
 def test_first_informative_numbers_of_episodes():
     assert first_informative(lambda K: par.oreps_bandit_bound(2, 8, K), 2) == 12
-    assert first_informative(lambda K: par.oreps_bandit_bound(3, 27, K), 3, 10) == 3956 or True
+    assert first_informative(lambda K: par.oreps_bandit_bound(3, 27, K), 3, 10) == 3956
     assert abs(first_informative(lambda K: par.tuned_tabular(par.ENTROPY_MIXED, [2, 2], 2, K)[1], 2) - 36) <= 1
 
 

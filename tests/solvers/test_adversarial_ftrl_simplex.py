@@ -225,19 +225,19 @@ def test_worst_cases_are_the_known_ones_and_below_the_bounds(rounds, hedge, barr
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "message"),
     [
-        lambda: simplex.leader([1.0, 2.0], 0.0, ENTROPY),
-        lambda: simplex.leader([1.0, 2.0], np.nan, ENTROPY),
-        lambda: simplex.leader([1.0, np.nan], 1.0, ENTROPY),
-        lambda: simplex.leader([1.0, 2.0], 1.0, 7),
-        lambda: simplex.iterates(np.zeros((2, 2, 2)), 1.0, ENTROPY),
-        lambda: simplex.stability([0.0, 1.0], [1.0, 2.0], ENTROPY),
-        lambda: simplex.stability([0.5, 0.6], [1.0, 2.0], ENTROPY),
-        lambda: simplex.stability([0.5, 0.5], [1.0], ENTROPY),
-        lambda: simplex.worst_case_regret(ENTROPY, 1.0, 0),
+        (lambda: simplex.leader([1.0, 2.0], 0.0, ENTROPY), "eta"),
+        (lambda: simplex.leader([1.0, 2.0], np.nan, ENTROPY), "eta"),
+        (lambda: simplex.leader([1.0, np.nan], 1.0, ENTROPY), "not finite"),
+        (lambda: simplex.leader([1.0, 2.0], 1.0, 7), "regulariser"),
+        (lambda: simplex.iterates(np.zeros((2, 2, 2)), 1.0, ENTROPY), "shape"),
+        (lambda: simplex.stability([0.0, 1.0], [1.0, 2.0], ENTROPY), "interior"),
+        (lambda: simplex.stability([0.5, 0.6], [1.0, 2.0], ENTROPY), "interior"),
+        (lambda: simplex.stability([0.5, 0.5], [1.0], ENTROPY), "shape"),
+        (lambda: simplex.worst_case_regret(ENTROPY, 1.0, 0), "rounds"),
     ],
 )
-def test_bad_input_is_refused(call):
-    with pytest.raises(ValueError):
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
         call()

@@ -14,7 +14,6 @@ import sympy as sp
 
 from theory.claim import Bound, Claim, Kind, Level, Origin, Paper, Source
 from theory.references import ABBASI_2011, AZAR_2017, DAI_2023, LATTIMORE_2020, TAN_2025, TIAPKIN_2024
-from theory.symbols import x
 
 IN_MATRICES = "a statement about matrices"
 IN_SEQUENCES = "a statement about sequences of features or visits"
@@ -53,14 +52,13 @@ def root_below(*, constant: sp.Expr = ROOT_STEP) -> Any:
 
 
 def root_above(*, constant: sp.Expr = ROOT_STEP) -> Any:
-    """Return sqrt(U + u) + sqrt(U) <= constant sqrt(U), the step for U >= 1."""
-    return _le(sp.sqrt(U + u) + sp.sqrt(U), constant * sp.sqrt(U))
+    """Return sqrt(1 + s) + 1 <= constant, the step for U >= 1 divided by sqrt(U), with s = u / U."""
+    return _le(sp.sqrt(1 + s) + 1, constant)
 
 
 def midpoint(*, constant: sp.Expr = sp.S.One) -> Any:
-    """Return 1 / sqrt(x) <= 2 (sqrt(x + 1/2) - sqrt(x - 1/2)) for x >= 1."""
-    half = sp.Rational(1, 2)
-    return _le(1 / sp.sqrt(x), constant * 2 * (sp.sqrt(x + half) - sp.sqrt(x - half)))
+    """Return s <= sqrt(1 + s) - sqrt(1 - s) for 0 <= s <= 1/2: divided by sqrt(m), with s = 1 / (2 m)."""
+    return _le(s, constant * (sp.sqrt(1 + s) - sp.sqrt(1 - s)))
 
 
 def _claim(
@@ -234,7 +232,7 @@ COUNTS = (
     _claim(
         "midpoint",
         "Midpoint comparison for inverse roots",
-        r"\frac{1}{\sqrt m} \le 2 \big( \sqrt{m + \tfrac12} - \sqrt{m - \tfrac12} \big) \quad (m \ge 1)",
+        r"\frac{1}{\sqrt m} \le 2 \big( \sqrt{m + \tfrac12} - \sqrt{m - \tfrac12} \big) \quad (m \ge 1; \ s = 1/(2m))",
         Kind.INEQUALITY,
         _ours(TAN_2025, "Summed: visits a, ..., a+n-1 pay at most 2 (sqrt(a+n-1/2) - sqrt(a-1/2))."),
         Level.PROVED,
