@@ -112,7 +112,7 @@ class CheckOutcome:
     mutants: tuple[MutantOutcome, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What was shown about a claim, and how.
 
@@ -200,6 +200,8 @@ class Verdict:
     def __str__(self) -> str:
         killed = sum(mutant.killed for mutant in self.mutants)
         return f"{self.claim.id}: {self.level}, mutants killed {killed}/{len(self.mutants)}. {self.reason}"
+
+    __repr__ = __str__
 
     def __rich__(self) -> Any:
         from proofs_check import render

@@ -359,7 +359,7 @@ def chi2_count(
     """Return (first, count): the ranks first, ..., count - 1 hold the values below the optimal threshold eta.
 
     At the next value G_2 <= (1 + rho) G_1^2 (a ball) or G_1 >= 2 sigma (a penalty): eta is not above it. Both
-    conditions are monotone in the value.
+    conditions are monotone in the value. Values so close that G_1^2 underflows count as equal.
     """
     n = laws.shape[1]
     first = 0
@@ -373,7 +373,8 @@ def chi2_count(
         if gap > 0.0:
             two += gap * (2.0 * one + gap * mass)
             one += gap * mass
-            if (two <= (1.0 + level) * one * one) if ball else (one >= 2.0 * level):
+            square = one * one
+            if (0.0 < square and two <= (1.0 + level) * square) if ball else (one >= 2.0 * level):
                 return first, k
             value = values[r, j]
         mass += laws[i, j]

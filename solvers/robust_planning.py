@@ -45,6 +45,9 @@ from solvers import robust_kernels as kernels
 PRECISION = 1e-16
 """Error at which the root search of the relative entropy stops, relative to the spread of the values."""
 
+TAME = (1e-100, 1e100)
+"""Spreads of the values whose squares are far from under- and overflow; others are scaled by a power of two."""
+
 SHORT = 32
 """Rows up to this length are sorted by insertion."""
 
@@ -118,7 +121,8 @@ def backup(
     level
         Radius or penalty, in [0, oo]; a number or ``(...)``, one a law.
     check
-        Whether to validate laws, values and levels; about as long as the fastest backups themselves.
+        Whether to validate the input, and to scale values whose squares would under- or overflow; without it a batch
+        takes the time of its kernel.
 
     Returns
     -------
@@ -131,10 +135,11 @@ def backup(
         Naming the first entry that is not valid.
     """
     kind = FactorSet(kind)
-    table, rows, levels, shape = _batch(laws, values, level, check)
+    table, rows, levels, exponents = _batch(kind, laws, values, level, check)
     out = np.empty(len(table))
     _EVALUATE[kind](table, rows, levels, out)
-    return out.reshape(shape)
+    result: FloatArray = (out if exponents is None else np.ldexp(out, exponents)).reshape(np.shape(laws)[:-1])
+    return result
 
 
 def worst_laws(
@@ -146,7 +151,7 @@ def worst_laws(
     to the nominal law.
     """
     kind = FactorSet(kind)
-    table, rows, levels, _ = _batch(laws, values, level, check)
+    table, rows, levels, _ = _batch(kind, laws, values, level, check)
     out = np.empty(table.shape)
     _WORST[kind](table, rows, levels, out)
     return out.reshape(np.shape(laws))
@@ -210,9 +215,9 @@ def _frozen(array: npt.ArrayLike) -> FloatArray:
 
 
 def _batch(
-    laws: npt.ArrayLike, values: npt.ArrayLike, level: npt.ArrayLike, check: bool
-) -> tuple[FloatArray, FloatArray, FloatArray, tuple[int, ...]]:
-    """Return laws ``(N, n)``, values ``(1, n)`` or ``(N, n)``, levels ``(N,)`` and the shape of the result."""
+    kind: FactorSet, laws: npt.ArrayLike, values: npt.ArrayLike, level: npt.ArrayLike, check: bool
+) -> tuple[FloatArray, FloatArray, FloatArray, IntArray | None]:
+    """Return laws ``(N, n)``, values ``(1, n)`` or ``(N, n)``, levels ``(N,)``, and by what power of two they are scaled."""
     table, rows, levels = np.asarray(laws), np.asarray(values), np.asarray(level, dtype=float)
     if table.ndim == 0 or table.size == 0:
         raise InvalidModelError(f"laws has shape {table.shape}, not (..., n) with n >= 1")
@@ -223,20 +228,22 @@ def _batch(
         raise InvalidModelError(f"level has shape {levels.shape}, neither () nor {shape}")
     if check:
         _validate(table, rows, levels)
-    return (
-        _frozen(table.reshape(-1, n)),
-        _frozen(rows.reshape(-1, n)),
-        _frozen(np.broadcast_to(levels, shape).reshape(-1)),
-        shape,
-    )
+    levels, rows, exponents = np.broadcast_to(levels, shape).reshape(-1), rows.reshape(-1, n), None
+    if check:
+        spreads = np.ptp(rows, axis=1)
+        if ((spreads != 0.0) & ((spreads < TAME[0]) | (spreads > TAME[1]))).any():
+            exponents = np.frexp(spreads)[1].astype(np.int64)
+            rows = np.ldexp(rows, -exponents[:, None])
+            levels = levels if kind.constrained else np.ldexp(levels, -exponents)
+    return _frozen(table.reshape(-1, n)), _frozen(rows), _frozen(levels), exponents
 
 
 def _validate(laws: FloatArray, values: FloatArray, levels: FloatArray) -> None:
     require_distributions("laws", as_float_array("laws", laws), " " * (laws.ndim - 1))
     as_float_array("values", values)
     with np.errstate(over="ignore"):
-        spread = np.ptp(values, axis=-1)
-    if not np.isfinite(spread).all():
+        spreads = np.ptp(values, axis=-1)
+    if not np.isfinite(spreads).all():
         raise InvalidModelError("values are too far apart: their spread is not finite")
     wrong = ~(levels >= 0.0)
     if wrong.any():

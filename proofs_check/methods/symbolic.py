@@ -7,7 +7,8 @@ A statement, called without arguments, returns one obligation or a mapping of na
 * `Induction`: :math:`u_{n_0} = b`, :math:`u_{n+1} = \phi(n, u_n)` imply :math:`u_n = c(n)` (or :math:`\le, \ge`);
 * `Minimiser`: :math:`x^\star` minimises :math:`f` over the range of :math:`x`, by :math:`f'(x^\star) = 0` and either
   :math:`f'' \ge 0` or :math:`f'(x) / (x - x^\star) \ge 0` on the whole range;
-* `Order`: :math:`\lim_{n \to \infty} f(n) / g(n)` is a given constant, zero, finite, or finite and nonzero.
+* `Order`: :math:`\lim_{n \to \infty} f(n) / g(n)` is a given constant, zero, finite, or finite and nonzero;
+* `OperatorIdentity`: an equation between matrices of all sizes, by expansion in a free algebra.
 
 Each is broken into goals. A goal is proved if both sides are shown to be defined on the whole domain, the residual is
 symbolically zero (or its sign is shown), *and* no point of a sample of exact rational points contradicts it. A residual
@@ -54,6 +55,7 @@ from proofs_check.expressions import (
     undefined_part,
 )
 from proofs_check.methods.base import Context, Method, Sizes, Statement, Tier
+from proofs_check.methods.operators import OperatorError, OperatorGoal, OperatorIdentity
 
 Comparator: TypeAlias = Literal["==", "<=", "<", ">=", ">"]
 
@@ -137,7 +139,7 @@ class LimitGoal:
         return None if not decided else zero if self.kind == "o" else nonzero
 
 
-AnyGoal: TypeAlias = Goal | LimitGoal
+AnyGoal: TypeAlias = Goal | LimitGoal | OperatorGoal
 
 
 @dataclass(frozen=True)
@@ -291,7 +293,7 @@ class Order:
         return {"limit": LimitGoal(self.expr / self.other, self.symbol, self.kind, constant, self.where)}
 
 
-Obligation: TypeAlias = Identity | Inequality | Induction | Minimiser | Order
+Obligation: TypeAlias = Identity | Inequality | Induction | Minimiser | Order | OperatorIdentity
 
 
 @dataclass(frozen=True)
@@ -318,7 +320,7 @@ def goals_of(claimed: Any) -> dict[str, AnyGoal]:
         raise ValueError("the statement returned no obligation")
     goals: dict[str, AnyGoal] = {}
     for name, obligation in obligations.items():
-        if not isinstance(obligation, Identity | Inequality | Induction | Minimiser | Order):
+        if not isinstance(obligation, Obligation):
             raise TypeError(f"obligation {name or '(unnamed)'} is a {type(obligation).__name__}")
         for part, goal in obligation.goals().items():
             goals[f"{name}: {part}" if name else part] = goal
@@ -327,6 +329,8 @@ def goals_of(claimed: Any) -> dict[str, AnyGoal]:
 
 def digest(goal: AnyGoal) -> str:
     """Return a fingerprint of a goal, with the assumptions of its symbols."""
+    if isinstance(goal, OperatorGoal):
+        return hashlib.sha256(goal.text.encode()).hexdigest()[:16]
     parts = [goal.ratio, goal.symbol] if isinstance(goal, LimitGoal) else [goal.lhs, goal.rhs]
     text = "|".join([*(sp.srepr(part) for part in parts), *(sp.srepr(part) for part in goal.where), str(goal)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -500,6 +504,21 @@ def _judge_limit(attempt: Attempt, goal: LimitGoal, limit: sp.Expr, met: bool | 
     )  # fmt: skip
 
 
+def _attempt_operators(name: str, goal: OperatorGoal, count: int) -> Attempt:
+    """Evaluate both sides at random matrices, then expand their difference."""
+    attempt = Attempt(name, str(goal), digest(goal), "", domain=goal.domain, route="free algebra", spots=count)
+    for index in range(count):
+        sizes, difference = goal.spot(index)
+        if difference is not None:
+            witness = {"point": {name: str(size) for name, size in sizes.items()}, "index": index, **difference}
+            return replace(attempt, finding=Finding.VIOLATION.value, spots=index + 1, witness=witness)
+    if goal.open_words:
+        word, coefficient = next(iter(goal.open_words.items()))
+        reason = f"the coefficient {coefficient} of {'*'.join(map(str, word))} is not zero"
+        return replace(attempt, finding=Finding.UNDECIDED.value, reason=reason)
+    return replace(attempt, finding=Finding.PROOF.value)
+
+
 # ----------------------------------------------------------------------------------------------------------- method
 
 
@@ -521,7 +540,7 @@ class GoalMethod(Method):
         try:
             goals = goals_of(statement())
             attempts = [self.attempt(name, goal, context.tier, seed) for name, goal in goals.items()]
-        except (UnsupportedError, DomainError) as unfit:
+        except (UnsupportedError, DomainError, OperatorError) as unfit:
             attempts = [Attempt("statement", "", "", Finding.UNDECIDED.value, reason=str(unfit))]
         return {"attempts": [vars(attempt) for attempt in attempts]}
 
@@ -555,7 +574,7 @@ class GoalMethod(Method):
         """Compare the stored goals with the statement, and check witness or proofs again."""
         try:
             goals = goals_of(statement())
-        except (UnsupportedError, DomainError) as unfit:
+        except (UnsupportedError, DomainError, OperatorError) as unfit:
             return None if evidence.finding == Finding.UNDECIDED else str(unfit)
         try:
             return self._recheck(goals, evidence)
@@ -605,6 +624,8 @@ class Symbolic(GoalMethod):
         """Sample points, then try normal forms, signs of coefficients, roots and SymPy's simplification."""
         if isinstance(goal, LimitGoal):
             return _attempt_limit(name, goal)
+        if isinstance(goal, OperatorGoal):
+            return _attempt_operators(name, goal, SPOTS.at(tier))
         sampled = sample(name, goal, SPOTS.at(tier), seed)
         if sampled.witness is not None or sampled.reason:
             return sampled
@@ -616,6 +637,9 @@ class Symbolic(GoalMethod):
         """Check an identity by FLINT's normal form, a sign again, a limit along growing values."""
         if isinstance(goal, LimitGoal):
             return _recheck_limit(goal, stored)
+        if isinstance(goal, OperatorGoal):
+            again = _attempt_operators(stored.name, goal, FRESH_SPOTS)
+            return None if again.finding == Finding.PROOF else again.reason or "the sides differ at a matrix"
         if goal.relation != "==":
             return None if _prove(goal)[0] == stored.route else f"it is not shown by {stored.route}"
         gap = undefined_part(goal.lhs, goal.domain) or undefined_part(goal.rhs, goal.domain)
@@ -636,6 +660,11 @@ def _recheck_violation(goals: Mapping[str, AnyGoal], witness: Json) -> str | Non
         found = _attempt_limit(name, goal)
         same = found.finding == Finding.VIOLATION and found.witness == {k: v for k, v in witness.items() if k != "goal"}
         return None if same else f"the limit of {name} is not {witness['limit']}"
+    if isinstance(goal, OperatorGoal):
+        sizes, difference = goal.spot(witness["index"])
+        point = {name: str(size) for name, size in sizes.items()}
+        same = {"goal": name, "point": point, "index": witness["index"], **(difference or {})} == witness
+        return None if same and difference else f"the sides agree at the witness {witness['point']}"
     domain = goal.domain
     try:
         point = {symbol: flint.fmpq(*map(int, witness["point"][symbol.name].split("/"))) for symbol in domain.ranges}

@@ -141,7 +141,7 @@ def _eigenbasis(d: int) -> tuple[sp.Matrix, sp.Matrix, sp.Expr]:
 
 def sherman_morrison(*, normalised: bool = True, sign: int = -1) -> dict[str, Identity]:
     """Return (A + phi phi') times the claimed inverse against the identity; other entries follow by symmetry."""
-    goals = {}
+    goals: dict[str, Identity] = {}
     for d in (2, 3):
         a, phi, width = _eigenbasis(d)
         inverse = a.inv()

@@ -1,4 +1,4 @@
-r"""Checks of mirror descent: identities symbolically and in exact logarithms, stabilities searched to their equality cases.
+"""Checks of mirror descent: identities in symbols and in exact logarithms, stabilities searched to equality.
 
 Instances of the searches are mappings of plain arrays: laws ``x`` and ``y`` ``(A,)`` inside the simplex, losses ``c``
 ``(A,)`` with the learning rate absorbed, sequences of losses ``(T, A)``.
@@ -26,6 +26,7 @@ from theory.lemmas.mirror_descent import r, s, v, w, z
 from theory.symbols import x
 
 R = sp.Rational
+HALF, TWO, FOUR = R(1, 2), R(2), R(4)
 ACTIONS = 3
 FINE = 1e-13
 """Tolerance of comparisons whose sides may be far below one."""
@@ -189,7 +190,7 @@ def coupling(*, both: bool = True) -> dict[str, Identity]:
     return {"mass": Identity(sum(law.values()), sum(masses)), "chi-square": Identity(product, squares)}
 
 
-def variance_conjugate(*, factor: sp.Expr = sp.Integer(4)) -> Identity:
+def variance_conjugate(*, factor: sp.Expr = FOUR) -> Identity:
     """Return the completed square, in the moments under x of g and of q = y / x - 1 (which has mean zero)."""
     mean, square, mixed, chi = sp.symbols("E_g E_gg E_gq chi_square", real=True)
     kappa = sp.Symbol("kappa", positive=True)
@@ -262,13 +263,13 @@ IDENTITIES = (
         "mirror_descent.variance_conjugate",
         Symbolic(),
         variance_conjugate,
-        (Mutant("half", "1 / (2 kappa) instead of 1 / (4 kappa)", {"factor": sp.Integer(2)}),),
+        (Mutant("half", "1 / (2 kappa) instead of 1 / (4 kappa)", {"factor": TWO}),),
     ),
     Check(
         "mirror_descent.softmax_derivative",
         Symbolic(),
         softmax_derivative,
-        (Mutant("half", "half of the variance", {"factor": R(1, 2)}),),
+        (Mutant("half", "half of the variance", {"factor": HALF}),),
     ),
 )
 
@@ -276,7 +277,7 @@ IDENTITIES = (
 # Scalar inequalities
 
 
-def kappa_decreasing(*, middle: sp.Expr = sp.Integer(2)) -> tuple[Inequality, ...]:
+def kappa_decreasing(*, middle: sp.Expr = TWO) -> tuple[Inequality, ...]:
     """Return the sign of the derivative for z >= 0, and for z = -w <= 0."""
     slope = theory.kappa_slope() + middle - 2
     return (
@@ -313,7 +314,7 @@ def barrier_dual(**constants: Any) -> Inequality:
     return Inequality(theory.barrier_dual(**constants), ranges, (Slope(r, 1 / (1 + w)),))
 
 
-def local_norms(*, above: sp.Expr = R(1, 2), below: sp.Expr = R(1, 2)) -> tuple[Inequality, ...]:
+def local_norms(*, above: sp.Expr = HALF, below: sp.Expr = HALF) -> tuple[Inequality, ...]:
     """Return both bounds of psi."""
     return (
         Inequality(theory.local_norm_above(constant=above), ((w, 0, sp.oo),)),
@@ -404,7 +405,7 @@ def exponential_weights_square(
 
 
 def exponential_weights_kappa(instance: Instance, *, factor: float = 1.0, excess: float = 0.0) -> Comparison:
-    """The same with kappa(b), for losses clipped at -b - excess."""
+    """Compare with kappa(b), for losses clipped at -b - excess."""
     b = instance["b"]
     kappa = float((np.expm1(b) - b) / b**2)
     return exponential_weights_square(instance, constant=kappa, factor=factor, floor=b + excess)
@@ -705,8 +706,8 @@ def _run(losses: FloatArray, eta: float) -> Instance:
 
 
 SIGNED = {"losses": Box(-3.0, 3.0, (12, ACTIONS)), "eta": Box(0.01, 3.0, log=True)}
-CYCLE = partial(dict, eta=0.1, period=200, cycles=50)
-DRIFT = partial(dict, eta=0.1, period=40_000, cycles=0)
+CYCLE: Callable[[], Instance] = partial(dict, eta=0.1, period=200, cycles=50)
+DRIFT: Callable[[], Instance] = partial(dict, eta=0.1, period=40_000, cycles=0)
 
 RUNS = (
     Check(

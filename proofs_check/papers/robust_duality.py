@@ -1,9 +1,9 @@
 r"""Checks of the duality of worst-case expectations: cone programmes, exact primal and dual points, and search.
 
-The adversary's problem is written down three times, independently of the closed forms of `solvers.robust_planning`: as a
-cone programme in rational data (certified by `Convex`), as exact points in fractions, and through properties that every
-backup must have. Mutants are the usual slips: a missing shift by the least value, the 1-norm for half of it, mass on
-states without any, a minimum for a maximum, a law tilted the wrong way.
+The adversary's problem is written down three times, independently of the closed forms of `solvers.robust_planning`: as
+a cone programme in rational data (certified by `Convex`), as exact points in fractions, and through properties that
+every backup must have. Mutants are the usual slips: a missing shift by the least value, the 1-norm for half of it,
+mass on states without any, a minimum for a maximum, a law tilted the wrong way.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from proofs_check.evidence import Comparison
 from proofs_check.methods.base import Sizes, Tier
 from proofs_check.methods.convex import Cones, ConicProgram, Convex, Optimum
 from proofs_check.methods.exact import Exact
-from proofs_check.methods.interval import Inequality, Interval
+from proofs_check.methods.interval import Inequality, Interval, Slope
 from proofs_check.methods.search import Search
 from proofs_check.methods.symbolic import Identity, Symbolic
 from solvers.robust_planning import FactorSet, backup, divergence, worst_laws
@@ -110,7 +110,7 @@ def _variation_program(kind: FactorSet, case: Pair) -> ConicProgram:
     """Half of the sum of s >= |q - p| is the total variation."""
     n, half = len(case.law), Fraction(1, 2)
     one = Fraction(1)
-    build = Builder([({j: one for j in range(n)}, one)], [], [])
+    build = Builder([(dict.fromkeys(range(n), one), one)], [], [])
     for j, p in enumerate(case.law):
         build.nonneg += [({j: one, n + j: -one}, p), ({j: -one, n + j: -one}, -p), ({j: -one}, Fraction(0))]
     if kind.constrained:
@@ -123,7 +123,7 @@ def _density_program(kind: FactorSet, case: Pair) -> ConicProgram:
     """On the support of p: s >= q log(q / p) as an exponential cone, s >= q^2 / p as a second-order cone."""
     kept = [(p, v) for p, v in zip(case.law, case.values, strict=True) if p > 0]
     n, one, nothing = len(kept), Fraction(1), Fraction(0)
-    build = Builder([({j: one for j in range(n)}, one)], [({j: -one}, nothing) for j in range(n)], [])
+    build = Builder([(dict.fromkeys(range(n), one), one)], [({j: -one}, nothing) for j in range(n)], [])
     offset = nothing if kind.divergence == "kl" else one
     if kind.constrained:
         build.nonneg.append(({n + j: one for j in range(n)}, case.radius + offset))
@@ -157,7 +157,7 @@ def cvxpy_problem(kind: FactorSet, case: Pair) -> Any:
     return cvxpy.Problem(cvxpy.Minimize(v @ q + level * distance), simplex)
 
 
-# ---------------------------------------------------------------------------------------------------- wrong closed forms
+# --------------------------------------------------------------------------------------------------- wrong closed forms
 
 
 def _threshold_maximum(
@@ -308,7 +308,7 @@ def duality_checks(kind: FactorSet) -> Iterator[Check]:
     yield Check(f"robust_duality.{kind}", Convex(pairs), modelled, mutants, name="modelled", tier=Tier.FULL)
 
 
-# ------------------------------------------------------------------------------------------- primal and dual in fractions
+# ----------------------------------------------------------------------------------------- primal and dual in fractions
 
 Law = Sequence[Fraction]
 
@@ -549,7 +549,8 @@ def draw(law: str, values: str, other: str, radii: str, penalties: str) -> Draw:
 CORNERS: Mapping[str, Callable[[], Draw]] = {
     "fair coin": partial(draw, "1 1", "0 1", "1 1", "0.001 0.01", "0.5 50"),
     "fair coin, large radius": partial(draw, "1 1", "0 1", "0 2", "0.2 0.4", "0.1 0.3"),
-    "rare large value": partial(draw, "99 1", "0 1", "0 0.5", "0.0001 0.001", "20 50"),
+    "rare large value": partial(draw, "99 1", "0 1", "0 0.5", "0.000001 0.001", "20 50"),
+    "opposite moves": partial(draw, "9 1", "0 1", "0.1 0.9", "0.05 0.5", "0.3 4"),
     "rare least value": partial(draw, "1 50 49", "0 1 2", "0 2 2", "0.3 5", "0.01 0.02"),
     "zero mass at the least value": partial(draw, "0 1 2", "0 1 3", "-1 1 3", "0.25 0.5", "0.3 4"),
     "ties": partial(draw, "1 2 3 2 2", "1 0 1 0 3", "1 0 1 0 4", "0.1 0.7", "0.5 1"),
@@ -671,7 +672,7 @@ def level(case: Draw, *, increasing: str = "", shape: str = "") -> Iterator[Comp
 
 
 def legendre(case: Draw, *, radius_of: str = "worst law", sign: float = 1.0) -> Iterator[Comparison]:
-    """Both halves of the Legendre pair, at a radius and a penalty that have nothing to do with each other, and matched."""
+    """The inequality at a radius and a penalty that have nothing to do with each other, equality where they match."""
     for name in ("tv", "kl", "chi2"):
         ball, penalised = FactorSet(f"{name}_constrained"), FactorSet(f"{name}_regularised")
         rho, sigma = case.radii[1], case.penalties[0]
@@ -783,13 +784,25 @@ def small_penalty(case: Draw, *, factor: str = "") -> Iterator[Comparison]:
         if kind.constrained:
             continue
         least, mass = case.least(kind)
-        scale = {"tv": 1.0 - mass, "kl": -np.log(mass) if mass else np.inf, "chi2": 1.0 / mass - 1.0 if mass else np.inf}
+        scale = {
+            "tv": 1.0 - mass,
+            "kl": -np.log(mass) if mass else np.inf,
+            "chi2": 1.0 / mass - 1.0 if mass else np.inf,
+        }
         saved = _value(kind, case.law, case.values, sigma) - least
         allowed = (0.9 if factor == kind.divergence else 1.0) * sigma * max(float(scale[kind.divergence]), 0.0)
         yield Comparison(saved, allowed, where=kind)
 
 
-def saturation(case: Draw, *, factor: str = "", strict: float = 0.0) -> Iterator[Comparison]:
+KEPT_AT_HALF = {"tv": 0.5, "kl": 0.18, "chi2": 1.0 - 0.5**0.5}
+"""Least part of the mass above the least value that stays there at half the saturating radius.
+
+Two states decide it: exactly for total variation and chi2; for relative entropy the infimum over their masses is
+0.1866, the root of x log x - x + 1 = 1/2.
+"""
+
+
+def saturation(case: Draw, *, factor: str = "", at: float = 0.5) -> Iterator[Comparison]:
     """The least value at the stated radius; more than that at half of it."""
     for kind in FactorSet:
         if not kind.constrained:
@@ -799,8 +812,336 @@ def saturation(case: Draw, *, factor: str = "", strict: float = 0.0) -> Iterator
         radius = max(float(threshold[kind.divergence]), 0.0)
         scale = 0.9 if factor == kind.divergence else 1.0
         reached = _value(kind, case.law, case.values, scale * radius)
-        yield Comparison(reached, least, "==", where=f"{kind}: at the radius")
+        yield Comparison(reached, least, "==", where=f"{kind}: at the radius", tolerance=1e-7)
         gaps = case.values[(case.law > 0.0) & (case.values > least)] - least
-        if len(gaps) and kind.divergence == "tv":
-            before = _value(kind, case.law, case.values, (0.5 + strict) * radius)
-            yield Comparison(0.5 * radius * float(gaps.min()), before - least, where=f"{kind}: at half of it")
+        if len(gaps):
+            kept = KEPT_AT_HALF[kind.divergence] * (1.0 - mass) * float(gaps.min())
+            before = _value(kind, case.law, case.values, at * radius)
+            yield Comparison(kept, before - least, where=f"{kind}: at half of it")
+
+
+# ------------------------------------------------------------------------------------------------- shape of the duals
+
+POINTS = 7
+"""Points at which the shape of a dual is examined."""
+
+
+def _golden(objective: Callable[[float], float], low: float, high: float) -> float:
+    """Return the maximum of a unimodal function on an interval."""
+    ratio = 0.5 * (5.0**0.5 - 1.0)
+    a, b = low, high
+    c, d = b - ratio * (b - a), a + ratio * (b - a)
+    left, right = objective(c), objective(d)
+    for _ in range(60):
+        if left < right:
+            a, c, left = c, d, right
+            d = a + ratio * (b - a)
+            right = objective(d)
+        else:
+            b, d, right = d, c, left
+            c = b - ratio * (b - a)
+            left = objective(c)
+    return max(left, right, objective(low), objective(high))
+
+
+def _shape(
+    objective: Callable[[float], float], low: float, high: float, concave_shape: bool, where: str
+) -> Iterator[Comparison]:
+    """Compare the middle of neighbouring points with the mean (concave) or the minimum (quasi-concave) of both ends."""
+    points = [float(point) for point in np.linspace(low, high, POINTS)]
+    heights = [objective(point) for point in points]
+    for k in range(1, POINTS - 1):
+        ends = heights[k - 1], heights[k + 1]
+        floor = 0.5 * (ends[0] + ends[1]) if concave_shape else min(ends)
+        yield Comparison(floor, heights[k], where=where)
+
+
+def tv_dual_concave(case: Draw, *, signed: bool = False, shifted: bool = True) -> Iterator[Comparison]:
+    """Concavity of the dual in the threshold, and its maximum against the backup."""
+    rho, least, top = min(case.radii[0], 1.0), float(case.values.min()), float(case.values.max())
+    weights = 2.0 * case.law - 1.0 / len(case.law) if signed else case.law
+    base = least if shifted else 0.0
+
+    def objective(alpha: float) -> float:
+        return float(weights @ np.minimum(case.values, alpha)) - rho * (alpha - base)
+
+    yield from _shape(objective, least, top, True, "shape")
+    best = max(objective(float(alpha)) for alpha in case.values)
+    yield Comparison(best, _value(FactorSet.TV_CONSTRAINED, case.law, case.values, rho), "==", where="maximum")
+
+
+def chi2_dual_concave(case: Draw, *, scale: float = 1.0) -> Iterator[Comparison]:
+    """Concavity of the first dual of a chi2 ball, and its maximum against the backup."""
+    rho = max(case.radii[1], 1e-3)
+    kept = case.law > 0.0
+    p, v = case.law[kept], case.values[kept]
+
+    def objective(eta: float) -> float:
+        return eta - float(np.sqrt((scale + rho) * (p @ np.maximum(eta - v, 0.0) ** 2)))
+
+    low = float(v.min())
+    centre, variance = _clipped_moments(p, v, np.inf)
+    high = max(float(v.max()), centre + float(np.sqrt(variance / rho)))
+    yield from _shape(objective, low, high, True, "shape")
+    expected = _value(FactorSet.CHI2_CONSTRAINED, case.law, case.values, rho)
+    yield Comparison(_golden(objective, low, high), expected, "==", where="maximum", tolerance=1e-7)
+
+
+def chi2_unimodal(case: Draw, *, concave_shape: bool = False, radius_factor: float = 1.0) -> Iterator[Comparison]:
+    """Quasi-concavity of the second dual of a chi2 ball, and its maximum against the backup."""
+    rho = case.radii[1]
+    kept = case.law > 0.0
+    p, v = case.law[kept], case.values[kept]
+
+    def objective(alpha: float) -> float:
+        centre, variance = _clipped_moments(p, v, alpha)
+        return centre - float(np.sqrt(radius_factor * rho * variance))
+
+    low, high = float(v.min()), float(v.max())
+    yield from _shape(objective, low, high, concave_shape, "shape")
+    expected = _value(FactorSet.CHI2_CONSTRAINED, case.law, case.values, rho)
+    yield Comparison(_golden(objective, low, high), expected, "==", where="maximum", tolerance=1e-7)
+
+
+# ----------------------------------------------------------------------------------------------- identities and scalars
+
+weights = sp.symbols("a1:4", positive=True)
+others = sp.symbols("b1:4", positive=True)
+v1, v2, v3 = sp.symbols("v1:4", real=True)
+sigma, rho, beta = sp.symbols("sigma rho beta", positive=True)
+below1, below2, above3 = sp.symbols("x1 x2 u3", nonnegative=True)
+eta = sp.Symbol("eta", real=True)
+t, r = sp.symbols("t r", real=True)
+
+NOMINAL = [a / sum(weights) for a in weights]
+ADVERSARY = [b / sum(others) for b in others]
+
+
+def gibbs(*, reverse: bool = False, sign: int = 1) -> Identity:
+    """What q loses against the tilted law, for three states."""
+    values = (v1, v2, v3)
+    partition = sum(p * sp.exp(-v / sigma) for p, v in zip(NOMINAL, values, strict=True))
+    tilted = [sp.log(p) - sign * v / sigma - sp.log(partition) for p, v in zip(NOMINAL, values, strict=True)]
+    left = sum(
+        q * (v + sigma * (sp.log(q) - sp.log(p))) for q, p, v in zip(ADVERSARY, NOMINAL, values, strict=True)
+    ) + sigma * sp.log(partition)
+    if reverse:
+        loss = sum(sp.exp(w) * (w - sp.log(q)) for q, w in zip(ADVERSARY, tilted, strict=True))
+    else:
+        loss = sum(q * (sp.log(q) - w) for q, w in zip(ADVERSARY, tilted, strict=True))
+    return Identity(left, sigma * loss)
+
+
+def chi2_completion(*, quarter: int = 4, slack: bool = True) -> Identity:
+    """What q loses against the truncated law, for two states below the threshold and one above."""
+    p, q = NOMINAL, ADVERSARY
+    values = (eta - below1, eta - below2, eta + above3)
+    truncated = (p[0] * below1 / (2 * sigma), p[1] * below2 / (2 * sigma), sp.Integer(0))
+    distance = sum((x - y) ** 2 / y for x, y in zip(q, p, strict=True))
+    dual = eta - sigma - (p[0] * below1**2 + p[1] * below2**2) / (quarter * sigma)
+    left = sum(x * v for x, v in zip(q, values, strict=True)) + sigma * distance - dual
+    loss = sigma * sum((x - z) ** 2 / y for x, z, y in zip(q, truncated, p, strict=True))
+    return Identity(left, loss + (q[2] * above3 if slack else 0))
+
+
+def kl_dual_concave(*, power: int = 3, second_moment: bool = False) -> Identity:
+    """Second derivative of the dual of a KL ball, for three states."""
+    values = (v1, v2, v3)
+    shares = [p * sp.exp(-v / beta) for p, v in zip(NOMINAL, values, strict=True)]
+    total = sum(shares)
+    dual = -beta * sp.log(total) - beta * rho
+    first = sum(s * v for s, v in zip(shares, values, strict=True)) / total
+    second = sum(s * v**2 for s, v in zip(shares, values, strict=True)) / total
+    variance = second if second_moment else second - first**2
+    return Identity(sp.diff(dual, beta, 2), -variance / beta**power)
+
+
+def chi2_ratio(*, factor: int = 2, power: int = 3) -> Identity:
+    """Derivative of G_2 / G_1^2 in the threshold, for three states below it."""
+    gaps = (below1, below2, above3)
+    shift = sp.Symbol("h", positive=True)
+    one = sum(p * (gap + shift) for p, gap in zip(NOMINAL, gaps, strict=True))
+    two = sum(p * (gap + shift) ** 2 for p, gap in zip(NOMINAL, gaps, strict=True))
+    pairs = sum(NOMINAL[s] * NOMINAL[k] * (gaps[s] - gaps[k]) ** 2 for k in range(3) for s in range(k))
+    return Identity(sp.diff(two / one**2, shift), -factor * pairs / one**power)
+
+
+def clipped_logarithm(*, amplified: bool = True) -> Inequality:
+    """With x = (1 + r) exp(-b) and y = (1 + t) x the claim reads log(1 + t) <= (1 + r) t.
+
+    Without the factor exp(b) the right side is exp(-b) times that; b = 1.
+    """
+    factor = 1 if amplified else sp.exp(-1)
+    return Inequality(
+        sp.Le(sp.log(1 + t), (1 + r) * factor * t, evaluate=False), ((t, 0, sp.oo), (r, 0, sp.oo)), (Slope(t, 0),)
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- checks
+
+
+def _check(statement: Callable[..., Any], method: Any, *mutants: Mutant, name: str = "") -> Check:
+    return Check(f"robust_duality.{name or statement.__name__}", method, statement, mutants)
+
+
+def _constant(key: str, value: float, why: str = "the constant is the best one") -> Mutant:
+    return Mutant(f"{key}_{value:g}", why, {key: value})
+
+
+def _each(key: str, why: str) -> tuple[Mutant, ...]:
+    """Return one mutant a divergence."""
+    return tuple(Mutant(f"{key}_{name}", why, {key: name}) for name in ("tv", "kl", "chi2"))
+
+
+def _instances(cases: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    return {name: partial(_given, case) for name, case in cases.items()}
+
+
+def _given(case: Any) -> Any:
+    return case
+
+
+CHECKS = (
+    *(check for kind in FactorSet for check in duality_checks(kind)),
+    _check(
+        rational_worst_law,
+        Exact(_instances({**MORE_PAIRS, **BOUNDARY}), per_unit=20),
+        Mutant("another_target", "the mass is moved to a middle value", {"target": "middle"}),
+        Mutant("sort_order", "the mass is taken from the small values first", {"ascending": True}),
+        Mutant("half_the_penalty", "values are clipped at half of the penalty", {"factor": Fraction(1, 2)}),
+        Mutant("threshold", "sigma in the place of 2 sigma", {"scale": 1}),
+    ),
+    _check(
+        worst_law,
+        _search(),
+        *_each("reflected", "the law is that of -v"),
+        _constant("level_factor", 0.99, "the law of a smaller level does not attain the value"),
+        _constant("level_factor", 1.01, "the law of a larger radius is not admissible"),
+    ),
+    _check(monotone, _search(), _constant("deviations", 1.0, "the mean less a standard deviation, without truncation")),
+    _check(
+        nonexpansive,
+        _search(),
+        _constant("modulus", 0.99, "a constant shift moves a backup by as much"),
+        _constant("deviations", 1.0, "the mean less a standard deviation, without truncation"),
+    ),
+    _check(
+        translation,
+        _search(),
+        Mutant(
+            "simplified_dual", "the dual of a model with a fail state: rho alpha is not shifted", {"simplified": True}
+        ),
+    ),
+    _check(
+        concave,
+        _search(),
+        Mutant("risk_seeking", "the best law instead of the worst", {"seeking": True, "nominal": False}),
+        Mutant("above_the_mean", "the robust value is at least the nominal one", {"nominal": False}),
+    ),
+    _check(
+        level,
+        _search(),
+        *_each("increasing", "the opposite order"),
+        *_each("shape", "the opposite curvature"),
+    ),
+    _check(
+        legendre,
+        _search(),
+        Mutant("one_radius_for_all", "the radius matched to another law", {"radius_of": "uniform law"}),
+        _constant("sign", -1.0, "the penalty is added to the smaller side"),
+    ),
+    _check(
+        density,
+        _search(),
+        _constant("kl_scale", 2.0, "half of the exponent"),
+        _constant("chi2_scale", 4.0, "half of the slope"),
+        _constant("tv_cap", 0.99, "untouched states keep their mass"),
+    ),
+    _check(
+        small_radius,
+        _search(),
+        _constant("tv", 0.99, "equality while no atom is used up"),
+        _constant("pinsker", 0.49, "tight for a fair coin"),
+        _constant("second", 1.9, "tight for a rare large value"),
+        _constant("chi2", 0.99, "equality before truncation"),
+    ),
+    _check(
+        large_penalty,
+        _search(),
+        _constant("tv", 0.9, "an equality"),
+        _constant("hoeffding", 8.1, "tight for a fair coin"),
+        _constant("second", 2.1, "tight for a rare large value"),
+        _constant("chi2", 4.1, "equality before truncation"),
+    ),
+    _check(small_penalty, _search(), *_each("factor", "tight for small penalties")),
+    _check(
+        saturation,
+        _search(),
+        *_each("factor", "nine tenths of the radius"),
+        _constant("at", 0.6, "the constants belong to one half"),
+    ),
+    _check(
+        cvar,
+        Exact(_instances(FAIL_CASES), per_unit=20),
+        Mutant("level_rho", "the tail of level rho", {"level": "rho"}),
+        Mutant("no_discount", "the CVaR itself, without 1 - rho", {"factor": False}),
+        Mutant("upper_tail", "the largest values", {"upper": True}),
+        Mutant("no_fail_state", "all values are raised by one", {"fail_value": 1}),
+    ),
+    _check(
+        fail_state,
+        Exact(_instances(FAIL_CASES), per_unit=20),
+        Mutant("smaller_modulus", "99/100 (1 - rho)", {"modulus": Fraction(99, 100)}),
+        Mutant("no_fail_state", "one of the vectors is raised by one", {"fail_value": 1}),
+    ),
+    _check(
+        tv_dual_concave,
+        _search(),
+        Mutant("signed_weights", "weights of either sign", {"signed": True}),
+        Mutant("unshifted", "rho alpha instead of rho (alpha - least value)", {"shifted": False}),
+    ),
+    _check(
+        empirical_tv_dual,
+        Exact(_instances(RIDGE_DATA), per_unit=20),
+        Control("nonnegative_weights", "frequencies in the place of the ridge weights", {"weights": "frequencies"}),
+        name="empirical_tv_dual_concave",
+    ),
+    _check(
+        chi2_dual_concave, _search(), _constant("scale", 0.9, "the one under the root is needed for laws of mass one")
+    ),
+    _check(
+        chi2_unimodal,
+        Search(
+            draws,
+            examples=Sizes(quick=60, full=3_000, soak=60_000),
+            corners={**CORNERS, "no concavity": partial(draw, "50 48 2", "0 0.4 1", "0 0 0", "1 5", "1 1")},
+        ),
+        Mutant("concave", "concave, not only quasi-concave", {"concave_shape": True}),
+        _constant("radius_factor", 0.5, "half of the radius"),
+    ),
+    _check(
+        gibbs,
+        Symbolic(),
+        Mutant("reverse", "the divergence the other way round", {"reverse": True}),
+        Mutant("sign", "tilted towards large values", {"sign": -1}),
+    ),
+    _check(
+        chi2_completion,
+        Symbolic(),
+        Mutant("half", "2 sigma in the place of 4 sigma", {"quarter": 2}),
+        Mutant("no_slack", "the mass above the threshold costs nothing", {"slack": False}),
+    ),
+    _check(
+        kl_dual_concave,
+        Symbolic(),
+        Mutant("power", "beta squared", {"power": 2}),
+        Mutant("second_moment", "the second moment in the place of the variance", {"second_moment": True}),
+    ),
+    _check(
+        chi2_ratio,
+        Symbolic(),
+        Mutant("factor", "one in the place of two", {"factor": 1}),
+        Mutant("power", "the square in the place of the cube", {"power": 2}),
+    ),
+    _check(clipped_logarithm, Interval(), Mutant("not_amplified", "without exp(b / sigma)", {"amplified": False})),
+)

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import sympy as sp
+
 from mdps.rational import RationalMDP
 from proofs_check.cases import CASES, DISCOUNTED_CASES, Case, DiscountedCase
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Comparison
 from proofs_check.methods.exact import Exact
+from proofs_check.methods.operators import OperatorIdentity, operators
+from proofs_check.methods.symbolic import Symbolic
 from solvers import rational_planning as planning
+from theory.symbols import gamma
 
 Staged = Sequence[Sequence[Sequence[Fraction]]]
 
@@ -147,7 +152,132 @@ def simulation(case: Case, *, half: Fraction = Fraction(1, 2), shorter: int = 0)
     return Comparison(abs(_value(case.mdp, case.policy) - _value(case.other, case.policy)), rhs)
 
 
-CHECKS = (
+# The step from one stage to the next, for operators of all sizes
+
+VISITS, MEAN, OTHER_MEAN, KERNEL, OTHER_KERNEL = operators("d Pi Pi' P P'")
+REWARD, OTHER_REWARD, NEXT, OTHER_NEXT, GUESS, GUESS_NEXT, BEST = operators("r r' V_next V'_next Q W_next V")
+SHAPES = {
+    VISITS: ("1", "S"),
+    MEAN: ("S", "SA"),
+    OTHER_MEAN: ("S", "SA"),
+    KERNEL: ("SA", "S"),
+    OTHER_KERNEL: ("SA", "S"),
+    REWARD: ("SA", "1"),
+    OTHER_REWARD: ("SA", "1"),
+    NEXT: ("S", "1"),
+    OTHER_NEXT: ("S", "1"),
+    GUESS: ("SA", "1"),
+    GUESS_NEXT: ("S", "1"),
+    BEST: ("S", "1"),
+}
+"""Occupancy, policies, kernels and rewards of a stage, values of the next one, guesses of values."""
+
+
+def _step(difference: sp.Expr, term: sp.Expr, arriving: sp.Expr, later: sp.Expr) -> OperatorIdentity:
+    """Return d (V - V') = d g + d_next (V_next - V'_next)."""
+    return OperatorIdentity(sp.expand(VISITS * difference), sp.expand(VISITS * term + arriving * later), SHAPES)
+
+
+def performance_difference_step(*, weights: str = "policy", own_advantage: bool = False) -> OperatorIdentity:
+    """Return the step for the advantages of the comparator along the policy."""
+    ours, theirs = REWARD + KERNEL * NEXT, REWARD + KERNEL * OTHER_NEXT
+    term = MEAN * (ours if own_advantage else theirs) - OTHER_MEAN * theirs
+    arriving = VISITS * (MEAN if weights == "policy" else OTHER_MEAN) * KERNEL
+    return _step(MEAN * ours - OTHER_MEAN * theirs, term, arriving, NEXT - OTHER_NEXT)
+
+
+def comparator_order_step(*, weights: str = "comparator") -> OperatorIdentity:
+    """Return the step for <pi - pi', Q^pi> along the comparator."""
+    ours, theirs = REWARD + KERNEL * NEXT, REWARD + KERNEL * OTHER_NEXT
+    arriving = VISITS * (OTHER_MEAN if weights == "comparator" else MEAN) * KERNEL
+    return _step(MEAN * ours - OTHER_MEAN * theirs, (MEAN - OTHER_MEAN) * ours, arriving, NEXT - OTHER_NEXT)
+
+
+def discounted_balance(*, normalised: bool = False) -> OperatorIdentity:
+    """Return (1 - gamma) rho (V - V') = d (Pi Q' - V') with (1 - gamma) rho = d - gamma d Pi P.
+
+    The mean reward is that of the equation of the policy's values, V - gamma Pi P V.
+    """
+    mean_reward = NEXT - gamma * MEAN * KERNEL * NEXT
+    advantage = mean_reward + gamma * MEAN * KERNEL * OTHER_NEXT - OTHER_NEXT
+    start = VISITS - (1 if normalised else gamma) * VISITS * MEAN * KERNEL
+    return OperatorIdentity(sp.expand(start * (NEXT - OTHER_NEXT)), sp.expand(VISITS * advantage), SHAPES)
+
+
+def gaps_step(*, weights: str = "policy") -> OperatorIdentity:
+    """Return the step for the gaps V* - Q*, where V* may be any vectors."""
+    ours, best = REWARD + KERNEL * NEXT, REWARD + KERNEL * OTHER_NEXT
+    arriving = VISITS * (MEAN if weights == "policy" else OTHER_MEAN) * KERNEL
+    return _step(BEST - MEAN * ours, BEST - MEAN * best, arriving, OTHER_NEXT - NEXT)
+
+
+def telescoping_step(*, along: str = "first", values_in: str = "second") -> OperatorIdentity:
+    """Return the step for two models under one policy."""
+    ours, theirs = REWARD + KERNEL * NEXT, OTHER_REWARD + OTHER_KERNEL * OTHER_NEXT
+    values = OTHER_NEXT if values_in == "second" else NEXT
+    term = MEAN * (REWARD - OTHER_REWARD + (KERNEL - OTHER_KERNEL) * values)
+    arriving = VISITS * MEAN * (KERNEL if along == "first" else OTHER_KERNEL)
+    return _step(MEAN * ours - MEAN * theirs, term, arriving, NEXT - OTHER_NEXT)
+
+
+def extended_step(*, average: str = "guess", drop_policy_term: bool = False) -> OperatorIdentity:
+    """Return the step for a guess Q of the action values, averaged over another policy."""
+    followed = OTHER_MEAN if average == "guess" else MEAN
+    error = MEAN * (GUESS - REWARD - KERNEL * GUESS_NEXT)
+    policies = 0 if drop_policy_term else (OTHER_MEAN - MEAN) * GUESS
+    difference = followed * GUESS - MEAN * (REWARD + KERNEL * NEXT)
+    return _step(difference, policies + error, VISITS * MEAN * KERNEL, GUESS_NEXT - NEXT)
+
+
+PROOFS = (
+    Check(
+        "value_difference.performance_difference",
+        Symbolic(),
+        performance_difference_step,
+        (
+            Mutant("comparator_weights", "occupancy of pi' instead of pi", {"weights": "comparator"}),
+            Mutant("own_advantage", "action values of pi itself", {"own_advantage": True}),
+        ),
+    ),
+    Check(
+        "value_difference.comparator_order",
+        Symbolic(),
+        comparator_order_step,
+        (Mutant("learner_weights", "occupancy of pi instead of pi'", {"weights": "policy"}),),
+    ),
+    Check(
+        "value_difference.discounted",
+        Symbolic(),
+        discounted_balance,
+        (Mutant("undiscounted_flow", "gamma is left out of the flow", {"normalised": True}),),
+    ),
+    Check(
+        "value_difference.regret_by_gaps",
+        Symbolic(),
+        gaps_step,
+        (Mutant("comparator_weights", "occupancy of another policy", {"weights": "comparator"}),),
+    ),
+    Check(
+        "value_difference.telescoping",
+        Symbolic(),
+        telescoping_step,
+        (
+            Mutant("other_model_weights", "occupancy in M'", {"along": "second"}),
+            Mutant("own_values", "values of M", {"values_in": "first"}),
+        ),
+    ),
+    Check(
+        "value_difference.extended",
+        Symbolic(),
+        extended_step,
+        (
+            Mutant("averaged_over_pi", "the guess is averaged over pi instead of pi-hat", {"average": "policy"}),
+            Mutant("policy_term_dropped", "the term <Q, pi-hat - pi> is left out", {"drop_policy_term": True}),
+        ),
+    ),
+)
+
+EXACT_CHECKS = (
     Check(
         "value_difference.performance_difference",
         Exact(CASES),
@@ -222,3 +352,5 @@ CHECKS = (
         ),
     ),
 )
+
+CHECKS = PROOFS + EXACT_CHECKS

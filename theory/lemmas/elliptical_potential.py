@@ -1,4 +1,4 @@
-r"""Elliptical potentials: how often can a sequence of features still be new?
+r"""Elliptical potentials: how often a sequence of features can still be new.
 
 For features :math:`\phi_t \in \mathbb R^d` with :math:`\|\phi_t\| \le L` let
 :math:`\Lambda_{t+1} = \Lambda_t + \phi_t \phi_t^\top`, :math:`\Lambda_1 = \lambda I`, and
@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from theory.claim import Bound, Claim, Kind, Level, Origin, Paper, Source
-from theory.references import ABBASI_2011, AZAR_2017, DAI_2023, LATTIMORE_2020, TAN_2025, TIAPKIN_2024
+from theory.references import ABBASI_2011, LATTIMORE_2020, TAN_2025, TIAPKIN_2024
 
 IN_MATRICES = "a statement about matrices"
 IN_SEQUENCES = "a statement about sequences of features or visits"
@@ -146,7 +146,8 @@ MATRICES = (
     _claim(
         "root_of_forms",
         "Bonuses of nearby matrices",
-        r"\big| \sqrt{x^\top A x} - \sqrt{x^\top B x} \big| \le \sqrt{\| A - B \|_F} \quad (\| x \| \le 1, A, B \succeq 0)",
+        r"\big| \sqrt{x^\top A x} - \sqrt{x^\top B x} \big| \le \sqrt{\| A - B \|_F} \quad (\| x \| "
+        r"\le 1, A, B \succeq 0)",
         Kind.INEQUALITY,
         _ours(TAN_2025, "Covering numbers of bonus functions rest on it."),
         no_bound=IN_MATRICES,
@@ -194,7 +195,8 @@ POTENTIALS = (
     _claim(
         "unclipped",
         "Elliptical potential lemma without clipping",
-        r"\sum_{t=1}^T u_t \le \frac{c}{\log(1 + c)} \log \frac{\det \Lambda_{T+1}}{\det \Lambda_1}, \quad c = L^2 / \lambda",
+        r"\sum_{t=1}^T u_t \le \frac{c}{\log(1 + c)} \log \frac{\det \Lambda_{T+1}}{\det \Lambda_1}, "
+        r"\quad c = L^2 / \lambda",
         Kind.INEQUALITY,
         _ours(LATTIMORE_2020, "c = 1 gives 1 / log 2; for small lambda the constant grows like c / log c."),
         uses=("elliptical_potential.rank_one_determinant", "elliptical_potential.chord"),
@@ -267,7 +269,8 @@ COUNTS = (
     _claim(
         "pigeonhole_root_step",
         "One step of the pigeonhole bound with roots",
-        r"\frac{u}{\sqrt{\max(1, U)}} \le (1 + \sqrt2) \big( \sqrt{U + u} - \sqrt U \big) \quad (0 \le u \le 1,\ U \ge 0)",
+        r"\frac{u}{\sqrt{\max(1, U)}} \le (1 + \sqrt2) \big( \sqrt{U + u} - \sqrt U \big) \quad (0 "
+        r"\le u \le 1,\ U \ge 0)",
         Kind.INEQUALITY,
         _ours(TIAPKIN_2024, "Summed: the constant 2.4143 for every sequence; equality at u = U = 1."),
         Level.PROVED,

@@ -9,13 +9,13 @@ penalty plus the sum of the *stabilities*
 
 of the scaled losses :math:`\eta c_t`. For the negative entropy :math:`D` is the relative entropy KL and
 :math:`\mathrm{stab}(x, c) = \log \sum_i x_i e^{-(c_i - \langle x, c \rangle)}`. For the logarithmic barrier
-:math:`\Psi(x) = - \sum_i \log x_i`, :math:`D(y, x) = \sum_i \psi(y_i / x_i - 1)` is the divergence IS of Itakura and Saito
+:math:`\Psi(x) = - \sum_i \log x_i`, :math:`D(y, x) = \sum_i \psi(y_i / x_i - 1)` is the divergence of Itakura and Saito,
 with :math:`\psi(w) = w - \log(1 + w)`. :math:`\mathrm{Var}_x(c)` is the variance of the losses of an action drawn from
 x, and :math:`\chi^2(y | x) = \sum_i (y_i - x_i)^2 / x_i`.
 
 Which regulariser tolerates losses of any sign and size is decided by one inequality: a bound
-:math:`\mathrm{stab} \le \kappa \mathrm{Var}` for all losses is the same as :math:`D \ge \chi^2 / (4 \kappa)`. The logarithmic
-barrier has it with :math:`\kappa = 1/4`; the negative entropy and Tsallis' entropy have it with no constant at all.
+:math:`\mathrm{stab} \le \kappa \mathrm{Var}` for all losses is the same as :math:`D \ge \chi^2 / (4 \kappa)`. The
+logarithmic barrier has it with :math:`\kappa = 1/4`; the negative entropy and Tsallis' entropy have it with no constant at all.
 """
 
 from typing import Any
@@ -33,6 +33,7 @@ A_REAL = sp.Symbol("A", positive=True)
 T_REAL = sp.Symbol("T", positive=True)
 r, s, v, w, z = sp.symbols("r s v w z", real=True)
 
+HALF = sp.Rational(1, 2)
 HEDGE_BOUND = sp.sqrt(T_REAL * sp.log(A_REAL) / 2)
 """Regret of exponential weights on losses in [0, 1] with rate sqrt(8 log(A) / T)."""
 
@@ -46,8 +47,8 @@ def kappa_slope() -> sp.Expr:
     return (z + 2) * sp.exp(-z) + z - 2
 
 
-def mixed_losses(*, square: sp.Expr = sp.Rational(1, 2), scale: sp.Expr = sp.S.One) -> Any:
-    """Return exp(-x + y) <= 1 - x + y + exp(v) x^2 / 2 + (exp(v) - 1 - v) (y / v)^2 for x >= 0, y = s v, 0 <= s <= 1."""
+def mixed_losses(*, square: sp.Expr = HALF, scale: sp.Expr = sp.S.One) -> Any:
+    """Return exp(-x + y) <= 1 - x + y + exp(v) x^2 / 2 + (exp(v) - 1 - v) (y / v)^2 for x >= 0, y = s v <= v."""
     bonus = s * v
     rhs = 1 - x + bonus + square * sp.exp(v) * x**2 + scale * (sp.exp(v) - 1 - v) * s**2
     return _le(sp.exp(bonus - x), rhs)
@@ -58,12 +59,12 @@ def barrier_dual(*, factor: sp.Expr = sp.S.One) -> Any:
     return _le((1 - r) * w - (r - 1 - sp.log(r)), factor * (w - sp.log(1 + w)))
 
 
-def local_norm_above(*, constant: sp.Expr = sp.Rational(1, 2)) -> Any:
+def local_norm_above(*, constant: sp.Expr = HALF) -> Any:
     """Return psi(w) <= w^2 / 2 for w >= 0."""
     return _le(w - sp.log(1 + w), constant * w**2)
 
 
-def local_norm_below(*, constant: sp.Expr = sp.Rational(1, 2)) -> Any:
+def local_norm_below(*, constant: sp.Expr = HALF) -> Any:
     """Return psi(-w) <= w^2 / (2 (1 - w)) for 0 <= w < 1."""
     return _le(-w - sp.log(1 - w), constant * w**2 / (1 - w))
 
@@ -103,7 +104,8 @@ IDENTITIES = (
         "ftrl_step",
         "One round of FTRL",
         (
-            r"\eta \langle x_t - u, c_t \rangle = D(u, x_t) - D(u, x_{t+1}) + \big[ \eta \langle x_t - x_{t+1}, c_t \rangle "
+            r"\eta \langle x_t - u, c_t \rangle = D(u, x_t) - D(u, x_{t+1}) + \big[ \eta \langle x_t "
+            r"- x_{t+1}, c_t \rangle "
             r"- D(x_{t+1}, x_t) \big] \quad \text{if } \nabla\Psi(x_{t+1}) = \nabla\Psi(x_t) - \eta c_t + \lambda_t 1"
         ),
         Kind.IDENTITY,
@@ -130,7 +132,8 @@ IDENTITIES = (
     _claim(
         "omd_equals_ftrl",
         "Mirror descent and FTRL are one algorithm for the entropy and a constant rate",
-        r"x_{t+1} \propto x_t e^{-\eta c_t},\ x_1 \text{ uniform} \implies x_{t+1} \propto e^{-\eta \sum_{s \le t} c_s}",
+        r"x_{t+1} \propto x_t e^{-\eta c_t},\ x_1 \text{ uniform} \implies x_{t+1} \propto e^{-\eta "
+        r"\sum_{s \le t} c_s}",
         Kind.EQUIVALENCE,
         _book(LATTIMORE_2020, "Chapter 28", "Holds for Legendre regularisers; the iterates stay inside."),
         Level.CERTIFIED,
@@ -148,7 +151,8 @@ IDENTITIES = (
         Level.REFUTED,
         no_bound=IN_SEQUENCES,
         erratum=(
-            "False once an iterate reaches the boundary: the projection forgets what it cut off, the sum does not. True as "
+            "False once an iterate reaches the boundary: the projection forgets what it cut off, the "
+            "sum does not. True as "
             "long as all iterates stay inside."
         ),
     ),
@@ -225,13 +229,15 @@ ENTROPY = (
     _claim(
         "exponential_weights_any_loss",
         "Exponential weights with losses of any sign (false)",
-        r"\sum_t \langle x_t - e_j, c_t \rangle \le \tfrac{\log A}{\eta} + (e - 2) \eta \sum_t \sum_i x_{t,i} c_{t,i}^2",
+        r"\sum_t \langle x_t - e_j, c_t \rangle \le \tfrac{\log A}{\eta} + (e - 2) \eta \sum_t \sum_i "
+        r"x_{t,i} c_{t,i}^2",
         Kind.COUNTEREXAMPLE,
         _ours(DAI_2023),
         Level.REFUTED,
         no_bound=IN_SEQUENCES,
         erratum=(
-            "False without eta c >= -1: on cycles of one loss -M and M losses +1 with eta M = 20 the regret is more than ten "
+            "False without eta c >= -1: on cycles of one loss -M and M losses +1 with eta M = 20 the "
+            "regret is more than ten "
             "times the bound. True if eta c >= -1."
         ),
     ),
@@ -252,13 +258,15 @@ ENTROPY = (
     _claim(
         "tsallis_any_loss",
         "A second-order bound of Tsallis' entropy for losses of any sign (false)",
-        r"\langle x - y, c \rangle - \sum_i \frac{(\sqrt{y_i} - \sqrt{x_i})^2}{\sqrt{x_i}} \le \kappa\, \mathrm{Var}_x(c) "
+        r"\langle x - y, c \rangle - \sum_i \frac{(\sqrt{y_i} - \sqrt{x_i})^2}{\sqrt{x_i}} \le "
+        r"\kappa\, \mathrm{Var}_x(c) "
         r"\text{ for all } x, y, c, \text{ with some } \kappa \le 100",
         Kind.COUNTEREXAMPLE,
         _ours(DAI_2023, "Divergence of -2 sum_i sqrt(x_i)."),
         Level.REFUTED,
         erratum=(
-            "No constant works: the ratio is at least 1 / (4 sqrt(p)) at x = (p, 1 - p). True with a constant that depends "
+            "No constant works: the ratio is at least 1 / (4 sqrt(p)) at x = (p, 1 - p). True with a "
+            "constant that depends "
             "on the smallest mass."
         ),
         uses=("mirror_descent.variance_conjugate",),
@@ -305,7 +313,8 @@ BARRIER = (
         "Stability of the logarithmic barrier by duality, one coordinate",
         (
             r"(x - y)(c + \lambda) - \psi(y / x - 1) \le \psi(x (c + \lambda)), \text{ with equality at } "
-            r"y = \frac{x}{1 + x (c + \lambda)} \quad (x, y > 0,\ x (c + \lambda) > -1;\ r = y / x,\ w = x (c + \lambda))"
+            r"y = \frac{x}{1 + x (c + \lambda)} \quad (x, y > 0,\ x (c + \lambda) > -1;\ r = y / x,\ "
+            r"w = x (c + \lambda))"
         ),
         Kind.INEQUALITY,
         _ours(DAI_2023, "Summed over coordinates: stab(x, c) = min over lambda of sum_i psi(x_i (c_i + lambda))."),
@@ -325,8 +334,10 @@ BARRIER = (
         "barrier_regret",
         "Regret of FTRL with the logarithmic barrier, losses of any sign and size",
         (
-            r"\sum_t \langle x_t - e_j, c_t \rangle \le \frac{(A - 1) \log(1/\alpha) - \log(A (1 - \alpha) + \alpha)}{\eta} "
-            r"+ \frac{\eta}{4} \sum_t \mathrm{Var}_{x_t}(c_t) + \alpha \sum_t \big\langle \tfrac1A 1 - e_j, c_t \big\rangle "
+            r"\sum_t \langle x_t - e_j, c_t \rangle \le \frac{(A - 1) \log(1/\alpha) - \log(A (1 - "
+            r"\alpha) + \alpha)}{\eta} "
+            r"+ \frac{\eta}{4} \sum_t \mathrm{Var}_{x_t}(c_t) + \alpha \sum_t \big\langle \tfrac1A 1 "
+            r"- e_j, c_t \big\rangle "
             r"\quad (0 < \alpha < 1)"
         ),
         Kind.INEQUALITY,
@@ -365,7 +376,8 @@ LAST_ITERATES = (
     _claim(
         "softmax_derivative",
         "The softmax follows its scores (three actions)",
-        r"\frac{d}{d\tau} \langle f, \mathrm{softmax}(\tau f) \rangle = \mathrm{Var}_{\mathrm{softmax}(\tau f)}(f) \ge 0",
+        r"\frac{d}{d\tau} \langle f, \mathrm{softmax}(\tau f) \rangle = "
+        r"\mathrm{Var}_{\mathrm{softmax}(\tau f)}(f) \ge 0",
         Kind.IDENTITY,
         _ours(TAN_2025, "So the tracking gap does not increase along mirror ascent with a fixed critic."),
         Level.PROVED,
@@ -420,7 +432,8 @@ LAST_ITERATES = (
         Level.REFUTED,
         no_bound=IN_SEQUENCES,
         erratum=(
-            "False already for two actions and two stages: 0.8607 > log 2 after 200 rounds at eta = 1. True for a state "
+            "False already for two actions and two stages: 0.8607 > log 2 after 200 rounds at eta = "
+            "1. True for a state "
             "distribution that does not move, and with (1 + log n) W((A-1)/e) / eta for one that does."
         ),
         uses=("mirror_descent.tracking_moving",),

@@ -17,7 +17,7 @@ PERFORMANCE_DIFFERENCE = Claim(
     statement=r"J(\pi) - J(\pi') = \sum_{h} \mathbb E_{d_h^{\pi}} \big[ A_h^{\pi'}(s_h, a_h) \big]",
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, AGARWAL_2021, "Lemma 2", note="Stated there for the discounted case."),
-    expected=Level.CERTIFIED,
+    expected=Level.PROVED,
     no_bound=EXPLICIT_SUM,
 )
 
@@ -30,7 +30,7 @@ COMPARATOR_ORDER = Claim(
     ),
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, AGARWAL_2021, "Lemma 2", note="The same lemma with the two policies exchanged."),
-    expected=Level.CERTIFIED,
+    expected=Level.PROVED,
     no_bound=EXPLICIT_SUM,
 )
 
@@ -40,7 +40,7 @@ DISCOUNTED = Claim(
     statement=r"J(\pi) - J(\pi') = \tfrac{1}{1-\gamma}\, \mathbb E_{(s,a) \sim d^{\pi}} \big[ A^{\pi'}(s, a) \big]",
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, AGARWAL_2021, "Lemma 2"),
-    expected=Level.CERTIFIED,
+    expected=Level.PROVED,
     no_bound=EXPLICIT_SUM,
 )
 
@@ -50,7 +50,7 @@ GAPS = Claim(
     statement=(r"J^\star - J(\pi) = \sum_h \mathbb E_{d_h^\pi} \big[ V_h^\star(s_h) - Q_h^\star(s_h, a_h) \big]"),
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, AGARWAL_2021, "Lemma 2", note="With an optimal policy as the comparator."),
-    expected=Level.CERTIFIED,
+    expected=Level.PROVED,
     no_bound=EXPLICIT_SUM,
     uses=("value_difference.performance_difference",),
 )
@@ -64,7 +64,7 @@ TELESCOPING = Claim(
     ),
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, KEARNS_2002, "Lemma 4", note="The identity behind the simulation lemma."),
-    expected=Level.CERTIFIED,
+    expected=Level.PROVED,
     no_bound=EXPLICIT_SUM,
 )
 
@@ -78,7 +78,7 @@ EXTENDED = Claim(
     ),
     kind=Kind.IDENTITY,
     source=Source(Origin.FOLKLORE, CAI_2020, "Lemma 4.2"),
-    expected=Level.CERTIFIED,
+    expected=Level.PROVED,
     no_bound=EXPLICIT_SUM,
 )
 
