@@ -10,9 +10,13 @@ ends, and ends of balls are rational.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import comb
 from typing import Any
 
 from proofs_check.evidence import Comparison, Relation
+
+SUMMED = 500
+"""Binomial tails of samples up to this size are summed exactly."""
 
 PRECISIONS = (128, 512, 2048, 8192)
 """Bits of the balls, tried in turn until they do not overlap."""
@@ -87,6 +91,34 @@ def fraction_of(end: Any) -> Fraction:
     """Return the exact value of a ball without radius."""
     mantissa, exponent = end.man_exp()
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def log_binomial_tail(size: int, mean: Fraction, least: int, terms: int = 500) -> Any:
+    """Return a ball that contains log P(B >= least) for a binomial B, at the current precision.
+
+    In large samples, for ``least`` above the mode, the probabilities fall by ratios that fall themselves: a geometric
+    series with the first ratio is above the tail, ``terms`` terms of one with the last of their ratios are below it.
+    """
+    from flint import arb, fmpq
+
+    success = arb(fmpq(mean.numerator, mean.denominator))
+    failure = 1 - success
+    if least <= 0:
+        return arb(0)
+    if size <= SUMMED:
+        tail = sum((comb(size, k) * mean**k * (1 - mean) ** (size - k) for k in range(least, size + 1)), Fraction(0))
+        return arb(fmpq(tail.numerator, tail.denominator)).log()
+    first = arb(size + 1).lgamma() - arb(least + 1).lgamma() - arb(size - least + 1).lgamma()
+    first += least * success.log() + (size - least) * failure.log()
+
+    def ratio(step: int) -> Any:
+        return arb(max(size - least - step, 0)) / (least + step + 1) * success / failure
+
+    if not ratio(0) < 1:
+        raise ValueError(f"{least} is not above the mode of a binomial law of {size} trials")
+    last = ratio(terms - 1)
+    below = (1 - last**terms) / (1 - last)
+    return first + below.log().union(-(1 - ratio(0)).log())
 
 
 def separated(

@@ -12,8 +12,8 @@ function                     feedback    algorithm
 
 Each runs N independent copies ("runs") of K episodes on an adversary and returns the learner's exact cumulative loss
 and the sum of the losses at the recorded numbers of episodes, in memory that does not depend on K. Run n of a seed is
-the same whatever N is, and the number of worker threads does not change a bit of any result. Two algorithms with the same
-seed meet the same losses, if the adversary is oblivious.
+the same whatever N is, and the number of worker threads does not change a bit of any result. Two algorithms with the
+same seed meet the same losses, if the adversary is oblivious.
 
 Regret against the best fixed policy in hindsight is `AdversarialRun.regret`. Where the adversary is adaptive the
 expectation theorems bound something weaker, :math:`\max_\pi E[\operatorname{Reg}(\pi)]`; see

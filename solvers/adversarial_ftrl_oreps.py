@@ -260,39 +260,16 @@ def _solve(work: Workspace) -> None:
 
 
 @kernel
-def _ascend(
-    world: Dynamics, rule: Leader, exponent: FloatArray, v: FloatArray, q: FloatArray, work: Workspace
-) -> tuple[int, float]:
-    """Newton's method from v, which is overwritten; return the iterations and the largest violation."""
-    n_stages, n_states, _ = q.shape
-    dual, violation = dual_point(world, rule.reachable, exponent, v, q, work)
-    for iteration in range(rule.max_iterations):
-        if violation <= rule.tolerance:
-            return iteration, violation
-        _hessian(world, rule.reachable, q, work)
-        _factor(work)
-        _solve(work)
-        slope = 0.0
-        for h in range(n_stages):
-            for s in range(n_states):
-                slope += work.gradient[h, s] * work.step[h, s]
-        size, accepted = 1.0, False
-        while not accepted and size > SMALLEST_STEP:
-            for h in range(n_stages):
-                for s in range(n_states):
-                    work.trial[h, s] = v[h, s] + size * work.step[h, s]
-            new_dual, new_violation = dual_point(world, rule.reachable, exponent, work.trial, q, work)
-            accepted = new_dual >= dual + 1e-4 * size * slope or new_violation < (1.0 - 1e-4 * size) * violation
-            size *= 0.5
-        stalled = violation <= ACCEPTED and new_violation > 0.5 * violation  # rounding, no more to gain
-        if stalled or not accepted:
-            violation = dual_point(world, rule.reachable, exponent, v, q, work)[1]
-            return iteration, violation
-        dual, violation = new_dual, new_violation
-        for h in range(n_stages):
-            for s in range(n_states):
-                v[h, s] = work.trial[h, s]
-    return rule.max_iterations, violation
+def _newton_step(world: Dynamics, rule: Leader, q: FloatArray, work: Workspace) -> float:
+    """Write the Newton step at the point that q and the gradient belong to; return its slope."""
+    _hessian(world, rule.reachable, q, work)
+    _factor(work)
+    _solve(work)
+    slope = 0.0
+    for h in range(q.shape[0]):
+        for s in range(q.shape[1]):
+            slope += work.gradient[h, s] * work.step[h, s]
+    return slope
 
 
 @kernel
@@ -301,15 +278,37 @@ def project(
 ) -> tuple[int, float]:
     """Maximise g from ``v (H, S)``, which is overwritten; write q; return the iterations and the largest violation.
 
-    If that fails, starts again from the log-partitions of soft dynamic programming, where q is the uniform law of the
-    state times a policy near the optimal one: from there Newton's method gets home however large the losses are.
+    If Newton's method fails from v, it starts again from the log-partitions of soft dynamic programming, where q is the
+    uniform law of the state times a policy near the optimal one: from there it gets home however large the losses are.
+    A failing step is left at the last point tried, so that q, v and the violation always belong together.
     """
-    iterations, violation = _ascend(world, rule, exponent, v, q, work)
-    if violation <= max(rule.tolerance, ACCEPTED):
-        return iterations, violation
-    soft_start(world, exponent, q, work.soft, v)
-    more, violation = _ascend(world, rule, exponent, v, q, work)
-    return iterations + more, violation
+    n_stages, n_states, _ = q.shape
+    total, iteration, restarted = 0, 0, False
+    dual, violation, slope, size = -np.inf, np.inf, 0.0, 0.0
+    while True:
+        for h in range(n_stages):
+            for s in range(n_states):
+                work.trial[h, s] = v[h, s] + (size * work.step[h, s] if size > 0.0 else 0.0)
+        new_dual, new_violation = dual_point(world, rule.reachable, exponent, work.trial, q, work)
+        accepted = new_dual >= dual + 1e-4 * size * slope or new_violation < (1.0 - 1e-4 * size) * violation
+        if not accepted and size > SMALLEST_STEP:
+            size *= 0.5
+            continue
+        stalled = violation <= ACCEPTED and new_violation > 0.5 * violation  # rounding, no more to gain
+        dual, violation = new_dual, new_violation
+        for h in range(n_stages):
+            for s in range(n_states):
+                v[h, s] = work.trial[h, s]
+        if violation > rule.tolerance and accepted and not stalled and iteration < rule.max_iterations:
+            slope, size = _newton_step(world, rule, q, work), 1.0
+            iteration += 1
+            continue
+        total += iteration
+        if restarted or violation <= max(rule.tolerance, ACCEPTED):
+            return total, violation
+        soft_start(world, exponent, q, work.soft, v)
+        restarted, iteration = True, 0
+        dual, violation, slope, size = -np.inf, np.inf, 0.0, 0.0
 
 
 @kernel

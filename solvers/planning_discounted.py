@@ -128,12 +128,9 @@ class Rows(NamedTuple):
     """The rows of a model as the kernels take them, and the depth of the sums over one."""
 
     data: FloatArray
-    indices: npt.NDArray[np.int32]
-    indptr: npt.NDArray[np.int32]
+    indices: kernels.Indices
+    indptr: kernels.Indices
     depth: int
-
-
-_EMPTY = np.empty(0, np.int32)
 
 
 def as_rows(matrix: "FloatArray | sparse.csr_array") -> Rows:
@@ -142,7 +139,7 @@ def as_rows(matrix: "FloatArray | sparse.csr_array") -> Rows:
         indices = matrix.indices.astype(np.int32, copy=False)
         indptr = matrix.indptr.astype(np.int32, copy=False)
         return Rows(_read_only(matrix.data), indices, indptr, int(np.diff(indptr).max()) + 2)
-    return Rows(_read_only(matrix.reshape(-1)), _EMPTY, _EMPTY, matrix.shape[-1] // 16 + 12)
+    return Rows(_read_only(matrix.reshape(-1)), None, None, matrix.shape[-1] // 16 + 12)
 
 
 def _read_only(array: FloatArray) -> FloatArray:

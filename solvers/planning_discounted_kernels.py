@@ -1,7 +1,7 @@
 r"""Kernels of discounted dynamic programming, one for dense and sparse models.
 
 A model is its rows: ``data`` with ``indices`` and ``indptr`` in CSR form, row ``s * A + a`` holding
-:math:`p(\cdot \mid s, a)`; a dense model has empty ``indices`` and its rows one after the other in ``data``.
+:math:`p(\cdot \mid s, a)`; a dense model has its rows one after the other in ``data``, and no ``indices``.
 ``rewards`` is ``(S, A)``, ``values`` and ``out`` are ``(S,)``. Nothing is checked here.
 
 .. math:: (T V)(s) = \max_a \, r(s, a) + \gamma \sum_t p(t \mid s, a) V(t),
@@ -17,6 +17,7 @@ so that the middle of the two bounds is within :math:`\frac{g}{2 (1 - g)} (u - \
 when to stop, never what is reported: the caller certifies the final values by a full sweep of their own.
 """
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -24,32 +25,30 @@ from mdps.jit import kernel
 from mdps.validation import FloatArray, IntArray
 from solvers.planning_kernels import EPSILON, dot
 
-Int32Array = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int32] | None
+"""A CSR index array, or None for a dense model: numba drops the other branch when it compiles, once for each kind."""
 
 
-@kernel
-def expectation(
-    sparse: bool, data: FloatArray, indices: Int32Array, indptr: Int32Array, row: int, values: FloatArray
-) -> float:
+@numba.njit(nogil=True, forceinline=True)
+def expectation(data: FloatArray, indices: Indices, indptr: Indices, row: int, values: FloatArray) -> float:
     """Return the mean of ``values`` under one row.
 
-    One exit, and the kind of the model decided outside: else the compiler keeps the test in the innermost loops, which
-    costs a factor of five on rows of one entry.
+    Inlined: a call with all array descriptors costs several times the price of a row of one entry.
     """
-    if sparse:
+    if indices is None or indptr is None:
+        total = dot(data, row * values.size, values, 0, values.size)
+    else:
         total = 0.0
         for k in range(indptr[row], indptr[row + 1]):
             total += data[k] * values[indices[k]]
-    else:
-        total = dot(data, row * values.size, values, 0, values.size)
     return total
 
 
 @kernel
 def optimality_sweep(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     values: FloatArray,
@@ -61,14 +60,13 @@ def optimality_sweep(
     Returns the least and the largest of ``out - values``; the largest |reward| plus discount times the largest
     |value|, which scales the rounding error of an entry of ``out``; and the number of changed entries of ``policy``.
     """
-    sparse = indices.size > 0
     changed = 0
     low, high, reward_scale, value_scale = np.inf, -np.inf, 0.0, 0.0
     n_states, n_actions = rewards.shape
     for s in range(n_states):
         best, greedy = -np.inf, 0
         for a in range(n_actions):
-            expected = expectation(sparse, data, indices, indptr, s * n_actions + a, values)
+            expected = expectation(data, indices, indptr, s * n_actions + a, values)
             candidate = rewards[s, a] + discount * expected
             reward_scale = max(reward_scale, abs(rewards[s, a]))
             if candidate > best:
@@ -83,8 +81,8 @@ def optimality_sweep(
 @kernel
 def eliminating_sweep(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     values: FloatArray,
@@ -112,19 +110,18 @@ def eliminating_sweep(
     tuple
         The least and the largest of ``out - values``.
     """
-    sparse = indices.size > 0
     low, high = np.inf, -np.inf
     n_states, n_actions = rewards.shape
     for s in range(n_states):
         greedy = policy[s]
-        expected = expectation(sparse, data, indices, indptr, s * n_actions + greedy, values)
+        expected = expectation(data, indices, indptr, s * n_actions + greedy, values)
         upper[s, greedy] = expected - rise
         best = rewards[s, greedy] + discount * expected
         if ceiling[s] + discount * rise + slack >= best:
             incumbent = greedy
             for a in range(n_actions):
                 if a != incumbent and rewards[s, a] + discount * (upper[s, a] + rise) + slack >= best:
-                    expected = expectation(sparse, data, indices, indptr, s * n_actions + a, values)
+                    expected = expectation(data, indices, indptr, s * n_actions + a, values)
                     upper[s, a] = expected - rise
                     candidate = rewards[s, a] + discount * expected
                     if candidate > best or (candidate == best and a < greedy):
@@ -143,8 +140,8 @@ def eliminating_sweep(
 @kernel
 def value_iteration(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     values: FloatArray,
@@ -211,8 +208,8 @@ def _copy_largest(source: FloatArray, target: FloatArray) -> float:
 @kernel
 def gauss_seidel(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     values: FloatArray,
@@ -224,7 +221,6 @@ def gauss_seidel(
 
     A sweep is a g-contraction in the sup norm with the same fixed point (Puterman 1994, theorem 6.3.4).
     """
-    sparse = indices.size > 0
     factor = discount / (1.0 - discount)
     n_states, n_actions = rewards.shape
     for iteration in range(1, max_iterations + 1):
@@ -232,7 +228,7 @@ def gauss_seidel(
         for s in range(n_states):
             best = -np.inf
             for a in range(n_actions):
-                expected = expectation(sparse, data, indices, indptr, s * n_actions + a, values)
+                expected = expectation(data, indices, indptr, s * n_actions + a, values)
                 best = max(best, rewards[s, a] + discount * expected)
             change = max(change, abs(best - values[s]))
             scale = max(scale, abs(best))
@@ -245,8 +241,8 @@ def gauss_seidel(
 @kernel
 def policy_sweeps(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     policy: IntArray,
@@ -255,12 +251,11 @@ def policy_sweeps(
     n_sweeps: int,
 ) -> None:
     """Apply T_pi to ``values`` in place, ``n_sweeps`` times; ``out`` is work space."""
-    sparse = indices.size > 0
     n_states, n_actions = rewards.shape
     for _ in range(n_sweeps):
         for s in range(n_states):
             a = policy[s]
-            expected = expectation(sparse, data, indices, indptr, s * n_actions + a, values)
+            expected = expectation(data, indices, indptr, s * n_actions + a, values)
             out[s] = rewards[s, a] + discount * expected
         _copy_largest(out, values)
 
@@ -268,8 +263,8 @@ def policy_sweeps(
 @kernel
 def modified_policy_iteration(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     values: FloatArray,
@@ -296,8 +291,8 @@ def modified_policy_iteration(
 @kernel
 def inexact_policy_iteration(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     rewards: FloatArray,
     discount: float,
     values: FloatArray,
@@ -351,17 +346,16 @@ def inexact_policy_iteration(
 @kernel
 def _apply(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     selected: IntArray,
     discount: float,
     x: FloatArray,
     out: FloatArray,
 ) -> None:
     """Write (I - g P) ``x`` into ``out``, P being the selected rows."""
-    sparse = indices.size > 0
     for s in range(x.size):
-        out[s] = x[s] - discount * expectation(sparse, data, indices, indptr, selected[s], x)
+        out[s] = x[s] - discount * expectation(data, indices, indptr, selected[s], x)
 
 
 @kernel
@@ -372,8 +366,8 @@ def _inner(x: FloatArray, y: FloatArray) -> float:
 @kernel
 def bicgstab(
     data: FloatArray,
-    indices: Int32Array,
-    indptr: Int32Array,
+    indices: Indices,
+    indptr: Indices,
     selected: IntArray,
     discount: float,
     right: FloatArray,

@@ -1,22 +1,23 @@
 r"""Kernels of the worst-case expectations :math:`\inf_q E_q v` over laws q near a law p.
 
 Batches of N pairs: ``laws (N, n)``; ``values (M, n)`` with M = N (each law has its own) or M = 1 (all share one row);
-``levels (N,)``, the radius :math:`\rho` of a ball or the penalty :math:`\sigma`; ``order (M, n)``, indices that sort the
-rows of ``values``. All arrays are C-contiguous; outputs are filled in place; nothing is checked here. The formulas and
-their sources are in `solvers.robust_planning`; here is how they are kept exact to a few units of roundoff, relative to
-the spread of the values:
+``levels (N,)``, the radius :math:`\rho` of a ball or the penalty :math:`\sigma`; ``order (M, n)``, indices that sort
+the rows of ``values``. All arrays are C-contiguous; outputs are filled in place; nothing is checked here. The formulas
+and their sources are in `solvers.robust_planning`; here is how they are kept exact to a few units of roundoff, relative
+to the spread of the values:
 
 * Values are measured from the least one, so that a common offset is added last.
+* **TV.** The value of a ball is a sum of nonnegative terms over the ranks, without the difference of two means.
 * **KL.** With :math:`w = v - v_{\min} \ge 0`, :math:`Z_t = E_p e^{-t w}` and the tilted law
-  :math:`p_t \propto p e^{-t w}`, the divergence :math:`\mathrm{KL}(p_t \| p) = -t E_{p_t} w - \log Z_t` increases in t, from 0
-  to :math:`-\log p(w = 0)`. It is solved for :math:`\rho` by Newton steps on its square root (nearly linear for small t) or
-  on the logarithm of what is missing to its limit (nearly linear for large t), inside a bracket that starts at
-  :math:`t \ge \sqrt{8 \rho} / \max w`. The dual :math:`-(\log Z_t + \rho) / t` is flat at the optimum: after a relative
-  step s it is off by :math:`t \operatorname{Var}_{p_t}(w) s^2 / 2` up to terms of third order. Of :math:`e^x` both
-  :math:`e^x` and :math:`e^x - 1` are needed to full relative accuracy.
-* **chi2.** The functions :math:`G_1(\eta) = E_p (\eta - v)_+` and :math:`G_2(\eta) = E_p (\eta - v)_+^2` are carried from
-  value to value in ascending order by sums of nonnegative terms, so that nothing cancels in the decision which values
-  lie below the optimal threshold. On these, of mass c, the mean m and the variance are then summed anew.
+  :math:`p_t \propto p e^{-t w}`, the divergence :math:`\mathrm{KL}(p_t \| p) = -t E_{p_t} w - \log Z_t` increases in t,
+  from 0 to :math:`-\log p(w = 0)`. It is solved for :math:`\rho` by Newton steps on its square root (nearly linear for
+  small t) or on the logarithm of what is missing to its limit (nearly linear for large t), inside a bracket that starts
+  at :math:`t \ge \sqrt{8 \rho} / \max w`. The dual :math:`-(\log Z_t + \rho) / t` is flat at the optimum: after a
+  relative step s it is off by :math:`t \operatorname{Var}_{p_t}(w) s^2 / 2` up to terms of third order. Of :math:`e^x`
+  both :math:`e^x` and :math:`e^x - 1` are needed to full relative accuracy.
+* **chi2.** The functions :math:`G_1(\eta) = E_p (\eta - v)_+` and :math:`G_2(\eta) = E_p (\eta - v)_+^2` are carried
+  from value to value in ascending order by sums of nonnegative terms, so that nothing cancels in the decision which
+  values lie below the optimal threshold. On these, of mass c, the mean m and the variance are then summed anew.
 """
 
 import math
@@ -107,6 +108,16 @@ def tv_ball(laws: FloatArray, values: FloatArray, order: IntArray, radii: FloatA
 
 
 @kernel
+def first_least(values: FloatArray, r: int) -> int:
+    """Return the first index of the least value of a row."""
+    least = 0
+    for j in range(1, values.shape[1]):
+        if values[r, j] < values[r, least]:
+            least = j
+    return least
+
+
+@kernel
 def tv_penalty(laws: FloatArray, values: FloatArray, penalties: FloatArray, out: FloatArray) -> None:
     """The least value plus the mean of what the others exceed it by, clipped at the penalty."""
     N, n = laws.shape
@@ -116,7 +127,7 @@ def tv_penalty(laws: FloatArray, values: FloatArray, penalties: FloatArray, out:
     for i in range(N):
         r = i if own else 0
         if own or i == 0 or penalties[i] != penalties[i - 1]:
-            least = values[r].min()
+            least = values[r, first_least(values, r)]
             for j in range(n):
                 above = values[r, j] - least
                 clipped[j] = above if above < penalties[i] else penalties[i]
@@ -129,7 +140,8 @@ def tv_ball_laws(laws: FloatArray, order: IntArray, radii: FloatArray, out: Floa
     N, n = laws.shape
     for i in range(N):
         r = i if len(order) > 1 else 0
-        out[i] = laws[i]
+        for j in range(n):
+            out[i, j] = laws[i, j]
         rest, k = radii[i], n - 1
         while rest > 0.0 and k > 0:
             j = order[r, k]
@@ -146,12 +158,13 @@ def tv_penalty_laws(laws: FloatArray, values: FloatArray, penalties: FloatArray,
     N, n = laws.shape
     for i in range(N):
         r = i if len(values) > 1 else 0
-        target = np.argmin(values[r])
-        out[i] = laws[i]
+        target = first_least(values, r)
+        moved = 0.0
         for j in range(n):
-            if values[r, j] - values[r, target] > penalties[i]:
-                out[i, target] += laws[i, j]
-                out[i, j] = 0.0
+            above = values[r, j] - values[r, target] > penalties[i]
+            moved += laws[i, j] if above else 0.0
+            out[i, j] = 0.0 if above else laws[i, j]
+        out[i, target] += moved
 
 
 # --------------------------------------------------------------------------------------------------- relative entropy
@@ -259,8 +272,8 @@ def kl_step(t: float, low: float, high: float, kl: float, variance: float, radiu
 def kl_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, precision: float, out: FloatArray) -> None:
     """Row by row, (value, t) of the tilted law of divergence rho; t is 0 for p itself and infinite for the least value.
 
-    ``precision`` bounds the third-order error of the value, relative to the spread; at 0 the steps go on until they stop
-    getting smaller, so that t is as exact as it gets.
+    ``precision`` bounds the third-order error of the value, relative to the spread; at 0 the steps go on until they no
+    longer get smaller, so that t is as exact as it gets.
     """
     N, n = laws.shape
     own = len(values) > 1
@@ -339,14 +352,12 @@ def kl_tilted_laws(laws: FloatArray, values: FloatArray, tilts: FloatArray, out:
     for i in range(N):
         lift(laws, i, values, i if own else 0, w)
         exponentials(w, min(tilts[i], 1e300), scale, bits, e, less)
-        total = dot(laws, i * n, e, 0, n)
         for j in range(n):
             if tilts[i] == np.inf and w[j] > 0.0:
-                out[i, j] = 0.0
-            else:
-                out[i, j] = laws[i, j] * e[j] / total
-        if tilts[i] == np.inf:
-            out[i] /= out[i].sum()
+                e[j] = 0.0
+        total = dot(laws, i * n, e, 0, n)
+        for j in range(n):
+            out[i, j] = laws[i, j] * e[j] / total
 
 
 # ---------------------------------------------------------------------------------------------------------------- chi2
@@ -374,7 +385,7 @@ def chi2_count(
             two += gap * (2.0 * one + gap * mass)
             one += gap * mass
             square = one * one
-            if (0.0 < square and two <= (1.0 + level) * square) if ball else (one >= 2.0 * level):
+            if (square > 0.0 and two <= (1.0 + level) * square) if ball else (one >= 2.0 * level):
                 return first, k
             value = values[r, j]
         mass += laws[i, j]
@@ -466,13 +477,14 @@ def chi2_laws(
         for k in range(first, count):
             j = order[r, k]
             one += laws[i, j] * (last - values[r, j])
-            two += laws[i, j] * (last - values[r, j]) ** 2
+            two += laws[i, j] * (last - values[r, j]) * (last - values[r, j])
         if not proportional and ball:
             rest = max(two - (1.0 + levels[i]) * one * one, 0.0)
             above = rest / (one * excess + math.sqrt(one * excess * one * excess + mass * excess * rest))
         elif not proportional:
             above = max(2.0 * levels[i] - one, 0.0) / mass
-        out[i] = 0.0
+        for j in range(laws.shape[1]):
+            out[i, j] = 0.0
         for k in range(first, count):
             j = order[r, k]
             out[i, j] = laws[i, j] * (1.0 if proportional else above + (last - values[r, j]))

@@ -5,19 +5,19 @@ For a nominal law p on n states, values v and a divergence D, either *constraine
 
 .. math:: C(\rho) = \inf \{ E_q v : D(q, p) \le \rho \}, \qquad R(\sigma) = \inf_q \{ E_q v + \sigma D(q, p) \},
 
-with :math:`D` the total variation :math:`\tfrac12 \sum |q - p|` (q may put mass where p has none), the relative entropy
-:math:`\mathrm{KL}(q \| p) = \sum q \log(q / p)`, or :math:`\chi^2(q \| p) = \sum (q - p)^2 / p` (both keep q on the support
-of p). Each is a concave maximisation in one variable, and has a closed form or one root. Write
+with D the total variation :math:`\tfrac12 \sum |q - p|` (q may put mass where p has none), the relative entropy
+:math:`\mathrm{KL}(q \| p) = \sum q \log(q / p)`, or :math:`\chi^2(q \| p) = \sum (q - p)^2 / p` (both keep q on the
+support of p). Each is a concave maximisation in one variable, and has a closed form or one root. Write
 :math:`v_\circ = \min v`, over all states for total variation and over the support of p otherwise:
 
-* TV: :math:`C = \max_\alpha \{ E_p \min(v, \alpha) - \rho (\alpha - v_\circ) \}`, the mass :math:`\rho` moved from the largest
-  values to the least; :math:`R = E_p \min(v, v_\circ + \sigma)`.
-* KL: :math:`C = \max_{\beta \ge 0} \{ -\beta \log E_p e^{-v/\beta} - \beta \rho \}`, :math:`R = -\sigma \log E_p e^{-v/\sigma}`; the worst
-  law is :math:`q \propto p\, e^{-v/\beta}`.
+* TV: :math:`C = \max_\alpha \{ E_p \min(v, \alpha) - \rho (\alpha - v_\circ) \}`, the mass :math:`\rho` moved from the
+  largest values to the least; :math:`R = E_p \min(v, v_\circ + \sigma)`.
+* KL: :math:`C = \max_{\beta \ge 0} \{ -\beta \log E_p e^{-v/\beta} - \beta \rho \}`,
+  :math:`R = -\sigma \log E_p e^{-v/\sigma}`; the worst law is :math:`q \propto p\, e^{-v/\beta}`.
 * chi2: :math:`C = \max_\eta \{ \eta - \sqrt{(1 + \rho)\, E_p (\eta - v)_+^2} \}`,
-  :math:`R = \max_\eta \{ \eta - \sigma - E_p (\eta - v)_+^2 / (4 \sigma) \}`; the worst law is :math:`q \propto p\, (\eta - v)_+`. With mass c,
-  mean m and standard deviation s of the values below the optimal threshold :math:`\eta`,
-  :math:`C = m - s \sqrt{(1 + \rho) c - 1}` and :math:`R = m + \sigma (1/c - 1) - c s^2 / (4 \sigma)`.
+  :math:`R = \max_\eta \{ \eta - \sigma - E_p (\eta - v)_+^2 / (4 \sigma) \}`; the worst law is
+  :math:`q \propto p\, (\eta - v)_+`. With mass c, mean m and standard deviation s of the values below the optimal
+  threshold, :math:`C = m - s \sqrt{(1 + \rho) c - 1}` and :math:`R = m + \sigma (1/c - 1) - c s^2 / (4 \sigma)`.
 
 The dual of the constrained relative entropy is that of Nilim and El Ghaoui (2005) and Iyengar (2005); all six forms as
 used here are derived, and certified, in ``theory.lemmas.robust_duality``. Values are exact to some 1e-14 of the spread
@@ -95,7 +95,7 @@ def divergence(name: str, laws: npt.ArrayLike, nominal: npt.ArrayLike) -> FloatA
     safe = np.where(p > 0.0, p, 1.0)
     if name == "kl":
         ratio = np.where((q > 0.0) & (p > 0.0), q / safe, 1.0)
-        terms = q * np.log(ratio) - q + p  # nonnegative each: no cancellation between laws that are close
+        terms = q * np.log(ratio) - q + p  # each nonnegative, unlike those without the masses
     elif name == "chi2":
         terms = (q - p) ** 2 / safe
     else:
@@ -217,7 +217,7 @@ def _frozen(array: npt.ArrayLike) -> FloatArray:
 def _batch(
     kind: FactorSet, laws: npt.ArrayLike, values: npt.ArrayLike, level: npt.ArrayLike, check: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray, IntArray | None]:
-    """Return laws ``(N, n)``, values ``(1, n)`` or ``(N, n)``, levels ``(N,)``, and by what power of two they are scaled."""
+    """Return laws ``(N, n)``, values ``(1, n)`` or ``(N, n)``, levels ``(N,)``, and the powers of two taken out."""
     table, rows, levels = np.asarray(laws), np.asarray(values), np.asarray(level, dtype=float)
     if table.ndim == 0 or table.size == 0:
         raise InvalidModelError(f"laws has shape {table.shape}, not (..., n) with n >= 1")

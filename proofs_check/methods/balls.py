@@ -12,7 +12,8 @@ decide nothing.
 is an error; a float that was put into a ball before counts as the exact number that it is.
 
 *How it can be fooled.* As `proofs_check.methods.exact`: by sides that share a mistake, and by instances that are too
-special. The tests try equal sides, sides closer than any precision, sides that are not numbers, and edited evidence.
+special. ``tests/proofs_check/test_lemmas_b.py`` tries equal sides, sides closer than any precision, sides that are not
+numbers, and edited evidence.
 
 *Checking again.* Both sides are stored as decimal balls. `Balls.recheck` verifies all stored relations, and computes
 one instance in six again, chosen by a digest of the evidence.
@@ -27,7 +28,15 @@ from flint import arb
 
 from proofs_check.evidence import Evidence, Finding, Json, Relation, Tightness
 from proofs_check.methods.base import Context, Method, Statement
-from proofs_check.methods.exact import InexactError, Instances, digest, find_instance, hashed_order, instances_at
+from proofs_check.methods.exact import (
+    EmptyStatementError,
+    InexactError,
+    Instances,
+    digest,
+    find_instance,
+    hashed_order,
+    instances_at,
+)
 
 PRECISIONS = (128, 512)
 """Bits at which a statement is evaluated; the second if balls touch at the first."""
@@ -95,7 +104,7 @@ def _evaluate(statement: Statement, instance: Any) -> list[Json]:
         if all(_judge(record) != Finding.UNDECIDED for record in records):
             break
     if not records:
-        raise ValueError("the statement compared nothing")
+        raise EmptyStatementError("the statement compared nothing")
     return records
 
 

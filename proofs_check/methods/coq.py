@@ -54,6 +54,15 @@ from theory.claim import Claim
 TIMEOUT = 300
 """Seconds that one file may take."""
 
+NOT_FOLLOWED = {
+    "scalar.absolute_deviation": "field does not know that a root squares to its argument",
+    "scalar.logistic_curvature": "no tactic here shows that sinh(v) >= 0",
+}
+"""Claims whose proofs have a counterpart that the tactics of the prelude cannot carry out."""
+
+CHEATS = ("Admitted", "admit", "Axiom", "Parameter", "Hypothesis", "Conjecture")
+"""Words of Coq that assume something; a file that contains one proves nothing."""
+
 WHOLE = "(* Domain: the whole domain of the claim. *)"
 """Line of a file that proves its claim completely."""
 
@@ -543,9 +552,12 @@ def check(path: Path) -> Outcome:
     """
     if not available():
         return Outcome(True, f"{path.name}: skipped, coqc is not installed", ran=False)
+    text = path.read_text(encoding="utf-8")
+    for cheat in CHEATS:
+        if cheat in text:
+            return Outcome(False, f"{path.name}: the file contains {cheat}")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "exported.v"
-        text = path.read_text(encoding="utf-8")
         copy.write_text(text, encoding="utf-8")
         try:
             answer = subprocess.run(
@@ -557,9 +569,6 @@ def check(path: Path) -> Outcome:
         message = " ".join(answer.stderr.partition("Error:")[2].split()) or answer.stderr.strip()[-200:]
         line = answer.stderr.rpartition('exported.v", line ')[2].partition(",")[0]
         return Outcome(False, f"{path.name}: coqc rejects line {line}: {message[:200]}")
-    for cheat in ("Admitted", "Axiom", "admit", "Parameter", "Hypothesis"):
-        if cheat in text:
-            return Outcome(False, f"{path.name}: the file contains {cheat}")
     whole = WHOLE in text.splitlines()
     return Outcome(
         True, f"{path.name}: {'PROVED (kernel)' if whole else 'checked on a part of its domain'}", whole=whole
@@ -585,6 +594,9 @@ def export_all(folder: Path) -> dict[str, str]:
     """
     notes = {}
     for name, (claim, inequality) in exportable().items():
+        if name in NOT_FOLLOWED:
+            notes[name] = f"not exported: {NOT_FOLLOWED[name]}"
+            continue
         try:
             exported = export(claim, inequality)
         except (UnsupportedError, UnprovedError) as problem:

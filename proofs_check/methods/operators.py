@@ -11,6 +11,13 @@ identity says that a quantity does not change from one stage to the next.
 
 Numbers of rows and columns have names, equal names meaning equal sizes; ``"1"`` is the size one. Expressions are also
 evaluated at random rational matrices of several sizes: an identity that fails there is refuted by them.
+
+*What it trusts.* SymPy, for the order of factors in the expression that it is given and for `cancel` on scalar
+coefficients; the matrices of FLINT for refutations. *How it can be fooled.* An identity is all that is shown: that the
+sum over the stages follows from it is said by the check that uses it. A relation between operators that is not in the
+expression, such as rows that sum to one, is not known, so that an identity that needs it is refuted.
+``tests/proofs_check/test_lemmas_b.py`` tries factors that commute for scalars only, coefficients off by 1e-40, shapes
+that do not fit, transposes, functions of operators, and edited witnesses.
 """
 
 import hashlib
@@ -53,7 +60,7 @@ def words(expr: sp.Expr) -> dict[Word, sp.Expr]:
         If it is none.
     """
     if expr.is_commutative:
-        return {(): expr}
+        return _pruned({(): expr})
     if isinstance(expr, sp.Symbol):
         return {(expr,): sp.S.One}
     if isinstance(expr, sp.Add):
@@ -162,7 +169,7 @@ def _entry(rng: random.Random) -> Any:
 
 def _difference(left: Any, right: Any) -> Json:
     """Return the first entry in which two matrices differ; the number zero is the zero matrix."""
-    matrix = left if isinstance(left, fmpq_mat) else right
+    matrix = next((side for side in (left, right) if isinstance(side, fmpq_mat)), fmpq_mat(1, 1, [0]))
     for i in range(matrix.nrows()):
         for j in range(matrix.ncols()):
             x, y = (side[i, j] if isinstance(side, fmpq_mat) else side for side in (left, right))
@@ -208,6 +215,10 @@ class OperatorIdentity:
 
     def goals(self) -> dict[str, OperatorGoal]:
         """Return the single goal."""
-        goal = OperatorGoal(sp.sympify(self.lhs), sp.sympify(self.rhs), self.shapes, self.transposes)
+        lhs, rhs = sp.sympify(self.lhs), sp.sympify(self.rhs)
+        used = lhs.free_symbols | rhs.free_symbols
+        transposes = {symbol: original for symbol, original in self.transposes.items() if symbol in used}
+        used |= set(transposes.values())
+        goal = OperatorGoal(lhs, rhs, {s: shape for s, shape in self.shapes.items() if s in used}, transposes)
         goal.check_shapes()
         return {"operator identity": goal}

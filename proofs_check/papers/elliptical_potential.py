@@ -618,6 +618,18 @@ def pigeonhole_root(instance: Instance, *, constant: float = 2.0) -> Comparison:
     return Comparison(total, constant * float(np.sqrt(visits.sum())))
 
 
+def pseudo_counts(instance: Instance, *, constant: float = 4.0, half: float = 0.5) -> Comparison:
+    """Clipped bonus at the least count that is allowed against the bonus at the expected count."""
+    offset, slope, expected = instance["offset"], instance["slope"], instance["expected"]
+    count = max(0.0, half * expected - instance["part"] * offset)
+
+    def beta(at: float) -> float:
+        return float(offset + slope * np.log1p(at))
+
+    lhs = min(1.0, beta(count) / count) if count > 0 else 1.0
+    return Comparison(lhs, constant * beta(expected) / max(1.0, expected))
+
+
 def _whole(rounds: int) -> Instance:
     return {"u": np.ones(rounds)}
 
@@ -699,6 +711,24 @@ COUNTS = (
         Search(maximise=maximiser(dict, u=Box(0.0, 1.0, (30,))), corners={"many visits": partial(_whole, 10_000)}),
         pigeonhole_root,
         (Mutant("constant", "1.99 instead of 2: approached by many visits", {"constant": 1.99}),),
+    ),
+    Check(
+        "elliptical_potential.pseudo_counts",
+        Search(
+            maximise=maximiser(
+                dict,
+                offset=Box(0.25, 10.0, log=True),
+                slope=Box(0.0, 5.0),
+                part=Box(0.0, 1.0),
+                expected=Box(0.1, 1000.0, log=True),
+            ),
+            corners={"constant": partial(dict, offset=1.0, slope=0.0, part=1.0, expected=4.0)},
+        ),
+        pseudo_counts,
+        (
+            Mutant("constant", "3.96 instead of 4: equality for constant beta", {"constant": 3.96}),
+            Mutant("third", "counts of a third of the expected ones", {"half": 1 / 3}),
+        ),
     ),
     Check(
         "elliptical_potential.eluder_pigeonhole",

@@ -157,8 +157,8 @@ def omd_equals_ftrl(losses: Loss, *, start: int = 0, change: int = 0) -> Iterato
 def project(point: Sequence[Fraction]) -> tuple[Fraction, ...]:
     """Return the Euclidean projection onto the simplex."""
     ordered = sorted(point, reverse=True)
-    sums = [(sum(ordered[: k + 1], Fraction(0)) - 1) / (k + 1) for k in range(len(ordered))]
-    threshold = max(zip(ordered, sums, strict=True), key=lambda item: (item[0] > item[1], -item[0]))[1]
+    # The mean excess over one of the k largest entries grows with k as long as entry k is above it.
+    threshold = max((sum(ordered[: k + 1], Fraction(0)) - 1) / (k + 1) for k in range(len(ordered)))
     return tuple(max(value - threshold, Fraction(0)) for value in point)
 
 
@@ -697,8 +697,7 @@ def hedge_regret(instance: Instance, *, half: float = 0.5) -> Comparison:
 def theory_bound(name: str, **values: float) -> float:
     """Return the right side of a claim of this family."""
     claim = next(claim for claim in theory.CLAIMS if claim.id == f"mirror_descent.{name}")
-    assert claim.bound is not None
-    return claim.bound.evaluate(**values)
+    return claim.explicit_bound.evaluate(**values)
 
 
 def _run(losses: FloatArray, eta: float) -> Instance:

@@ -2,8 +2,11 @@ r"""Checks of the values of KL-regularised control.
 
 Identities are compared coefficient by coefficient on models whose values are rational combinations of logarithms of
 primes (`proofs_check.logarithms`): nothing is rounded, and the optimal values come from soft dynamic programming on the
-rewards. Inequalities between values are certified in ball arithmetic. Statements about vectors of any length are proved
-through the few quantities that they depend on: three weights and the sum of all others, or mean and second moment.
+rewards. Those that hold stage by stage are proved for all models, as in `proofs_check.papers.value_difference`: for the
+occupancy d, policies Pi and the kernel P as operators, :math:`\sum_{k<h} d_k g_k + d_h (V_h - V'_h)` does not depend on
+the stage. Inequalities between values are certified in ball arithmetic. Statements about vectors of any length are
+proved through the few quantities that they depend on: three weights and the sum of all others, or mean and second
+moment.
 """
 
 import itertools
@@ -27,6 +30,7 @@ from proofs_check.methods.balls import BallComparison, Balls
 from proofs_check.methods.exact import Exact, trajectories
 from proofs_check.methods.interval import Inequality as RealInequality
 from proofs_check.methods.interval import Interval, Taylor
+from proofs_check.methods.operators import OperatorIdentity, operators
 from proofs_check.methods.polynomial import Polynomial
 from proofs_check.methods.symbolic import Identity, Inequality, Obligation, Symbolic
 from solvers import rational_planning as planning
@@ -240,6 +244,56 @@ def maximum_entropy(case: SoftCase, *, constant: bool = True, sign: int = 1) -> 
     yield from equal(case.start(case.evaluate(policy)) + offset, plain + case.temperature * case.along(policy, terms))
 
 
+# The step from one stage to the next, for operators of all sizes
+
+VISITS, MEAN, OTHER_MEAN, KERNEL = operators("d Pi Pi' P")
+REWARD, NEXT, OTHER_NEXT, COST, OTHER_COST = operators("r V_next V'_next k k'")
+SHAPES = {
+    VISITS: ("1", "S"),
+    MEAN: ("S", "SA"),
+    OTHER_MEAN: ("S", "SA"),
+    KERNEL: ("SA", "S"),
+    REWARD: ("SA", "1"),
+    NEXT: ("S", "1"),
+    OTHER_NEXT: ("S", "1"),
+    COST: ("S", "1"),
+    OTHER_COST: ("S", "1"),
+}
+"""Occupancy, policies, kernel and reward of a stage, values of the next one, and two vectors of divergences."""
+
+
+def _step(difference: sp.Expr, term: sp.Expr, arriving: sp.Expr, later: sp.Expr) -> OperatorIdentity:
+    """Return d (V - V') = d g + d_next (V_next - V'_next): the sum of all d g is then the difference at the start."""
+    return OperatorIdentity(sp.expand(VISITS * difference), sp.expand(VISITS * term + arriving * later), SHAPES)
+
+
+def penalty_step(*, scale: sp.Expr = ONE) -> OperatorIdentity:
+    """Return the step for regularised and plain values of a policy with divergences k from the reference."""
+    soft = MEAN * (REWARD + KERNEL * NEXT) - lam * COST
+    plain = MEAN * (REWARD + KERNEL * OTHER_NEXT)
+    return _step(soft - plain, -scale * lam * COST, VISITS * MEAN * KERNEL, NEXT - OTHER_NEXT)
+
+
+def performance_difference_step(*, weights: str = "policy", reference_term: bool = True) -> OperatorIdentity:
+    """Return the step for two policies with divergences k and k' from the reference."""
+    ours, theirs = REWARD + KERNEL * NEXT, REWARD + KERNEL * OTHER_NEXT
+    difference = MEAN * ours - lam * COST - OTHER_MEAN * theirs + lam * OTHER_COST
+    paid = lam * COST - (lam * OTHER_COST if reference_term else 0)
+    arriving = VISITS * (MEAN if weights == "policy" else OTHER_MEAN) * KERNEL
+    return _step(difference, (MEAN - OTHER_MEAN) * theirs - paid, arriving, NEXT - OTHER_NEXT)
+
+
+def gap_step(*, weights: str = "policy", scale: sp.Expr = ONE) -> OperatorIdentity:
+    """Return the step for the optimal value; by Gibbs' principle it is Pi Q* - lambda k + lambda k'.
+
+    k and k' are the divergences of the policy from the reference and from the optimal policy.
+    """
+    best = MEAN * (REWARD + KERNEL * OTHER_NEXT) - lam * COST + lam * OTHER_COST
+    value = MEAN * (REWARD + KERNEL * NEXT) - lam * COST
+    arriving = VISITS * (MEAN if weights == "policy" else OTHER_MEAN) * KERNEL
+    return _step(best - value, scale * lam * OTHER_COST, arriving, OTHER_NEXT - NEXT)
+
+
 # Inequalities in balls
 
 BallTable = list[list[list[Any]]]
@@ -273,7 +327,8 @@ class BallCase:
 
     def look_ahead(self, h: int, values: Sequence[Any]) -> list[list[Any]]:
         """Return r + p V at a stage."""
-        kernel, rewards = (t[h % len(t)] for t in (self.mdp.transitions, self.mdp.rewards))
+        kernel = self.mdp.transitions[h % len(self.mdp.transitions)]
+        rewards = self.mdp.rewards[h % len(self.mdp.rewards)]
         return [
             [ball(r) + _mean(law, values) for r, law in zip(row, laws, strict=True)]
             for row, laws in zip(rewards, kernel, strict=True)
@@ -367,11 +422,11 @@ def unvisited_case() -> BallCase:
 
 
 HALF = (Fraction(1, 2), Fraction(1, 2))
-SHAPES = ((2, 2, 2), (3, 2, 3), (2, 3, 3))
+SIZES = ((2, 2, 2), (3, 2, 3), (2, 3, 3))
 RANDOM_CASES: Mapping[str, Callable[[], BallCase]] = {
     f"random S={s} A={a} H={h}, lambda={temperature}": partial(random_ball_case, seed, (s, a, h), temperature)
     for seed, ((s, a, h), temperature) in enumerate(
-        zip(SHAPES, (Fraction(3, 10), Fraction(1), Fraction(1, 10)), strict=True), start=1
+        zip(SIZES, (Fraction(3, 10), Fraction(1), Fraction(1, 10)), strict=True), start=1
     )
 }
 GAP_CASES: Mapping[str, Callable[[], BallCase]] = {
@@ -394,7 +449,7 @@ BIAS_CASES: Mapping[str, Callable[[], BallCase]] = {
     "two arms": partial(bandit_case, (Fraction(1), Fraction(0)), HALF, (Fraction(0),) * 2, Fraction(1, 10)),
     **{
         f"random S={s} A={a} H={h}": partial(random_ball_case, seed, (s, a, h), Fraction(1, 5), uniform=True)
-        for seed, (s, a, h) in enumerate(SHAPES)
+        for seed, (s, a, h) in enumerate(SIZES)
     },
 }
 MIXTURE_CASES = {**RANDOM_CASES, "a state that one policy never visits": unvisited_case}
@@ -506,6 +561,33 @@ PROOFS = (
     ),
 )
 
+OPERATOR_PROOFS = (
+    Check(
+        "regularised_values.penalty",
+        Symbolic(),
+        penalty_step,
+        (Mutant("scale", "99/100 of the divergence", {"scale": sp.Rational(99, 100)}),),
+    ),
+    Check(
+        "regularised_values.performance_difference",
+        Symbolic(),
+        performance_difference_step,
+        (
+            Mutant("other_weights", "expectation along the second policy", {"weights": "comparator"}),
+            Mutant("one_penalty", "the penalty of the second policy is left out", {"reference_term": False}),
+        ),
+    ),
+    Check(
+        "regularised_values.gap_identity",
+        Symbolic(),
+        gap_step,
+        (
+            Mutant("optimal_weights", "expectation along another policy", {"weights": "optimal"}),
+            Mutant("scale", "99/100 of the divergence", {"scale": sp.Rational(99, 100)}),
+        ),
+    ),
+)
+
 EXACT_CHECKS = (
     Check(
         "regularised_values.soft_maximum_order",
@@ -602,4 +684,4 @@ BALL_CHECKS = (
     ),
 )
 
-CHECKS = PROOFS + EXACT_CHECKS + BALL_CHECKS
+CHECKS = PROOFS + OPERATOR_PROOFS + EXACT_CHECKS + BALL_CHECKS

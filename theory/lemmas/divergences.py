@@ -107,7 +107,7 @@ CHAIN = (
         "Chi-square bounds differences of means by standard deviations",
         r"(p f - q f)^2 \le \chi^2(p | q)\, \mathrm{Var}_q(f)",
         Kind.INEQUALITY,
-        _book(TSYBAKOV_2009, "Section 2.7", "Cauchy-Schwarz inequality; equality for f = p / q"),
+        _ours(TSYBAKOV_2009, "Cauchy-Schwarz inequality; equality for f = p / q."),
     ),
 )
 
@@ -126,7 +126,7 @@ DUALITY = (
         "Total variation is the price of the best coupling",
         r"\mathrm{TV}(p, q) = \min \big\{ P(X \ne Y) : X \sim p,\ Y \sim q \big\}",
         Kind.IDENTITY,
-        _book(TSYBAKOV_2009, "Section 2.4", "the maximal coupling"),
+        _ours(TSYBAKOV_2009, "The maximal coupling keeps min(p_i, q_i) on the diagonal."),
         Level.CERTIFIED,
     ),
     _claim(

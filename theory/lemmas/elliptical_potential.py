@@ -285,6 +285,19 @@ COUNTS = (
         uses=("elliptical_potential.pigeonhole_root_step",),
     ),
     _claim(
+        "pseudo_counts",
+        "Bonuses at counts against bonuses at expected counts",
+        r"n \ge \tfrac12 \bar n - b,\ \beta \ge \max(b, \tfrac14) \implies "
+        r"\min\Big( 1, \frac{\beta(n)}{n} \Big) \le \frac{4 \beta(\bar n)}{\max(1, \bar n)} \quad "
+        r"(\beta \text{ nondecreasing},\ \beta(x) / x \text{ nonincreasing})",
+        Kind.INEQUALITY,
+        _ours(
+            TIAPKIN_2024,
+            "Searched for beta(x) = c + s log(1 + x); equality for constant beta = b = n, four times n expected.",
+        ),
+        no_bound="a statement about functions beta",
+    ),
+    _claim(
         "eluder_pigeonhole",
         "Pigeonhole bound for functions that fit their past, finite sets",
         r"\sum_{i < t} \phi_t(x_i)^2 \le \beta,\ |\phi_t| \le C \implies \sum_{t=1}^T |\phi_t(x_t)| "

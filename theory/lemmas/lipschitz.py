@@ -35,7 +35,7 @@ EXTENSION = Claim(
         r"\overline f(x) - \underline f(x) \le 2 \alpha \min_i d(x, x_i)"
     ),
     kind=Kind.INEQUALITY,
-    source=Source(Origin.FOLKLORE, MCSHANE_1934, "Theorem 1", note="The gap of the envelopes is ours."),
+    source=Source(Origin.FOLKLORE, MCSHANE_1934, "main theorem", note="The gap of the envelopes is ours."),
     expected=Level.CERTIFIED,
     no_bound=VECTORS,
 )
@@ -140,7 +140,8 @@ DISCOUNTED_DEVIATION = Claim(
     title="Discounted sum of deviations",
     statement=(
         r"\sum_{t=1}^n \gamma^t \frac{1 - \beta^t}{1 - \beta} = \frac{1}{1 - \beta} \Big( "
-        r"\frac{\gamma (1 - \gamma^n)}{1 - \gamma} - \frac{\gamma \beta (1 - (\gamma \beta)^n)}{1 - \gamma \beta} \Big) "
+        r"\frac{\gamma (1 - \gamma^n)}{1 - \gamma} "
+        r"- \frac{\gamma \beta (1 - (\gamma \beta)^n)}{1 - \gamma \beta} \Big) "
         r"\to \frac{\gamma}{(1 - \gamma)(1 - \gamma \beta)}"
     ),
     kind=Kind.IDENTITY,
@@ -195,7 +196,9 @@ SLOPES = Claim(
     title="Incremental inequality of slope-restricted functions",
     statement=r"\Delta\varphi = s\, \Delta z,\ 0 \le s \le 1 \implies \Delta\varphi\, (\Delta z - \Delta\varphi) \ge 0",
     kind=Kind.INEQUALITY,
-    source=Source(Origin.FOLKLORE, FAZLYAB_2019, "Section 2", note="Holds for each neuron by itself."),
+    source=Source(
+        Origin.FOLKLORE, FAZLYAB_2019, "slope-restricted activations", note="Holds for each neuron by itself."
+    ),
     expected=Level.PROVED,
     no_bound=VECTORS,
 )

@@ -42,7 +42,7 @@ SOFTMAX_SCORE = Claim(
         r"\partial_{bc} \log \pi_a = -\pi_b (1[b = c] - \pi_c),\quad \sum_a \pi_a\, \partial_b \log \pi_a = 0"
     ),
     kind=Kind.IDENTITY,
-    source=Source(Origin.FOLKLORE, AGARWAL_2021, "Section on softmax policies"),
+    source=Source(Origin.FOLKLORE, AGARWAL_2021, "section on softmax policies"),
     expected=Level.PROVED,
     no_bound=VECTORS,
 )
@@ -69,7 +69,12 @@ THEOREM = Claim(
         r"\quad\text{for every } b_h : S \to \mathbb R"
     ),
     kind=Kind.IDENTITY,
-    source=Source(Origin.FOLKLORE, AGARWAL_2021, "Section 2", note="Stated there for the discounted case."),
+    source=Source(
+        Origin.FOLKLORE,
+        AGARWAL_2021,
+        "policy gradient theorem, as recalled there",
+        note="Stated there for the discounted case.",
+    ),
     expected=Level.CERTIFIED,
     no_bound=SUMS,
     uses=("policy_gradient.score_mean",),
@@ -80,7 +85,7 @@ DISCOUNTED_THEOREM = Claim(
     title="Policy gradient theorem, discounted",
     statement=r"\nabla J(\theta) = \tfrac{1}{1 - \gamma} \mathbb E_{d^\pi} \big[ Q^\pi(s, a)\, \psi_\theta(s, a) \big]",
     kind=Kind.IDENTITY,
-    source=Source(Origin.FOLKLORE, AGARWAL_2021, "Section 2"),
+    source=Source(Origin.FOLKLORE, AGARWAL_2021, "policy gradient theorem, as recalled there"),
     expected=Level.CERTIFIED,
     no_bound=SUMS,
 )
@@ -90,7 +95,7 @@ GPOMDP = Claim(
     title="GPOMDP is unbiased",
     statement=r"\mathbb E \Big[ \sum_t w_t \psi_t \Big] = \nabla J_H(\theta)",
     kind=Kind.IDENTITY,
-    source=Source(Origin.FOLKLORE, BAXTER_2001, "Section 3", note="There in the average-reward form."),
+    source=Source(Origin.FOLKLORE, BAXTER_2001, "the GPOMDP estimator", note="There for long-run averages."),
     expected=Level.CERTIFIED,
     no_bound=SUMS,
     uses=("policy_gradient.score_mean",),
@@ -145,7 +150,7 @@ NATURAL_GRADIENT = Claim(
     source=Source(
         Origin.FOLKLORE,
         AGARWAL_2021,
-        "Section on the natural policy gradient",
+        "section on the natural policy gradient",
         note="In the discounted case with stationary policies A / (1 - gamma) takes the place of A.",
     ),
     expected=Level.CERTIFIED,
@@ -161,7 +166,7 @@ COMPATIBLE = Claim(
         r"\iff u \in \arg\min_v \mathbb E_{d^\pi} \big[ (A^\pi - v^\top \psi)^2 \big]"
     ),
     kind=Kind.EQUIVALENCE,
-    source=Source(Origin.FOLKLORE, AGARWAL_2021, "Section on the natural policy gradient"),
+    source=Source(Origin.FOLKLORE, AGARWAL_2021, "section on the natural policy gradient"),
     expected=Level.CERTIFIED,
     no_bound=SUMS,
     uses=("policy_gradient.discounted_theorem",),
@@ -195,7 +200,7 @@ DIRECT_DOMINATION = Claim(
         r"\max_{\bar\pi} \langle \bar\pi - \pi, \nabla_\pi J(\pi) \rangle"
     ),
     kind=Kind.INEQUALITY,
-    source=Source(Origin.FOLKLORE, AGARWAL_2021, "Gradient domination lemma for the direct parametrisation"),
+    source=Source(Origin.FOLKLORE, AGARWAL_2021, "gradient domination lemma for the direct parametrisation"),
     expected=Level.CERTIFIED,
     no_bound=SUMS,
     assumptions=(FULL_SUPPORT,),
