@@ -74,7 +74,7 @@ class Comparison:
     @property
     def finite(self) -> bool:
         """Whether both sides are numbers at all."""
-        return math.isfinite(self.lhs) and math.isfinite(self.rhs)
+        return self.exact or (math.isfinite(self.lhs) and math.isfinite(self.rhs))
 
     @property
     def allowance(self) -> float:
@@ -99,7 +99,7 @@ class Comparison:
         small, large = (self.lhs, self.rhs) if self.relation == "<=" else (self.rhs, self.lhs)
         if self.relation == "==" or not self.finite or large <= 0 or small < 0:
             return None
-        return float(small / large)
+        return float(Fraction(small) / Fraction(large)) if self.exact else float(small / large)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,21 @@ STAGNATION = 1e-7
 """Relative steps below this one are due to rounding as soon as they no longer decrease."""
 
 
-# ---------------------------------------------------------------------------------------------------- total variation
+# --------------------------------------------------------------------------------------------------- input and order
+
+
+@kernel
+def are_laws(laws: FloatArray, tolerance: float) -> bool:
+    """Whether all rows are nonnegative and of mass one; not so if an entry is not a number."""
+    N, n = laws.shape
+    ones = np.ones(n)
+    lowest = 0.0
+    for i in range(N):
+        for j in range(n):
+            lowest = laws[i, j] if laws[i, j] < lowest else lowest
+        if not abs(dot(laws, i * n, ones, 0, n) - 1.0) <= tolerance:
+            return False
+    return lowest >= 0.0
 
 
 @kernel
@@ -65,6 +79,9 @@ def sort_short_rows(values: FloatArray, order: IntArray) -> None:
                 order[r, k] = order[r, k - 1]
                 k -= 1
             order[r, k] = j
+
+
+# ---------------------------------------------------------------------------------------------------- total variation
 
 
 @kernel
@@ -115,6 +132,29 @@ def first_least(values: FloatArray, r: int) -> int:
         if values[r, j] < values[r, least]:
             least = j
     return least
+
+
+@kernel
+def tv_ball_unsorted(laws: FloatArray, values: FloatArray, radii: FloatArray, out: FloatArray) -> None:
+    """`tv_ball` for short rows of own values: the largest values are looked up one after the other, as long as needed."""
+    N, n = laws.shape
+    w = np.empty(n)
+    for i in range(N):
+        least = values[i, first_least(values, i)]
+        for j in range(n):
+            w[j] = values[i, j] - least
+        rest, last, gain = radii[i], np.inf, 0.0
+        while rest > 0.0 and last > 0.0:
+            top, mass = 0.0, 0.0
+            for j in range(n):
+                if top <= w[j] < last:
+                    mass = laws[i, j] + (mass if w[j] == top else 0.0)
+                    top = w[j]
+            moved = min(mass, rest)
+            gain += moved * top
+            rest -= moved
+            last = top
+        out[i] = least + max(dot(laws, i * n, w, 0, n) - gain, 0.0)
 
 
 @kernel
@@ -326,20 +366,32 @@ def kl_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, precision: 
 
 @kernel
 def kl_penalty(laws: FloatArray, values: FloatArray, penalties: FloatArray, out: FloatArray) -> None:
-    """The soft minimum -sigma log E_p exp(-v / sigma)."""
+    """The soft minimum -sigma log E_p exp(-v / sigma).
+
+    Exponentials are those of the law before, if values and penalty are shared and both laws allow the least value.
+    """
     N, n = laws.shape
     own = len(values) > 1
     w, e, less, scale = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     bits = scale.view(np.int64)
+    target = first_least(values, 0)
+    least, known = 0.0, -1.0
     for i in range(N):
-        least, _, _ = lift(laws, i, values, i if own else 0, w)
-        if penalties[i] == 0.0:
+        sigma = penalties[i]
+        if own or sigma != known or laws[i, target] <= 0.0:
+            least, _, _ = lift(laws, i, values, i if own else 0, w)
+            if not own and laws[i, target] > 0.0:
+                for j in range(n):
+                    w[j] = values[0, j] - least
+            known = sigma if laws[i, target] > 0.0 else -1.0
+            if 0.0 < sigma < np.inf:
+                exponentials(w, min(1.0 / sigma, 1e300), scale, bits, e, less)
+        if sigma == 0.0:
             out[i] = least
-        elif penalties[i] == np.inf:
+        elif sigma == np.inf:
             out[i] = least + dot(laws, i * n, w, 0, n)
         else:
-            exponentials(w, min(1.0 / penalties[i], 1e300), scale, bits, e, less)
-            out[i] = least - penalties[i] * log_partition(laws, i, e, less)[1]
+            out[i] = least - sigma * log_partition(laws, i, e, less)[1]
 
 
 @kernel

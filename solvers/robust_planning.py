@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from mdps.errors import InvalidModelError
 from mdps.validation import (
+    MASS_TOLERANCE,
     FloatArray,
     IntArray,
     as_float_array,
@@ -49,7 +50,7 @@ TAME = (1e-100, 1e100)
 """Spreads of the values whose squares are far from under- and overflow; others are scaled by a power of two."""
 
 SHORT = 32
-"""Rows up to this length are sorted by insertion."""
+"""Rows up to this length are sorted by insertion, or searched instead of sorted."""
 
 
 class FactorSet(StrEnum):
@@ -160,6 +161,13 @@ def worst_laws(
 Batch = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], None]
 
 
+def _tv_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, out: FloatArray) -> None:
+    if len(values) > 1 and values.shape[1] <= SHORT:
+        kernels.tv_ball_unsorted(laws, values, radii, out)
+    else:
+        kernels.tv_ball(laws, values, ranks(values), radii, out)
+
+
 def _kl_ball(laws: FloatArray, values: FloatArray, radii: FloatArray, out: FloatArray) -> None:
     both = np.empty((len(laws), 2))
     kernels.kl_ball(laws, values, radii, PRECISION, both)
@@ -178,7 +186,7 @@ def _kl_penalty_laws(laws: FloatArray, values: FloatArray, penalties: FloatArray
 
 
 _EVALUATE: dict[FactorSet, Batch] = {
-    FactorSet.TV_CONSTRAINED: lambda p, v, level, out: kernels.tv_ball(p, v, ranks(v), level, out),
+    FactorSet.TV_CONSTRAINED: _tv_ball,
     FactorSet.TV_REGULARISED: kernels.tv_penalty,
     FactorSet.KL_CONSTRAINED: _kl_ball,
     FactorSet.KL_REGULARISED: kernels.kl_penalty,
@@ -226,25 +234,35 @@ def _batch(
     shape, n = table.shape[:-1], table.shape[-1]
     if levels.shape not in ((), shape):
         raise InvalidModelError(f"level has shape {levels.shape}, neither () nor {shape}")
+    exponents = None
     if check:
-        _validate(table, rows, levels)
-    levels, rows, exponents = np.broadcast_to(levels, shape).reshape(-1), rows.reshape(-1, n), None
-    if check:
-        spreads = np.ptp(rows, axis=1)
-        if ((spreads != 0.0) & ((spreads < TAME[0]) | (spreads > TAME[1]))).any():
-            exponents = np.frexp(spreads)[1].astype(np.int64)
-            rows = np.ldexp(rows, -exponents[:, None])
-            levels = levels if kind.constrained else np.ldexp(levels, -exponents)
-    return _frozen(table.reshape(-1, n)), _frozen(rows), _frozen(levels), exponents
+        _validate_laws(table)
+        _validate_levels(levels)
+        rows, exponents = _tamed(as_float_array("values", rows).reshape(-1, n))
+    levels = np.broadcast_to(levels, shape).reshape(-1)
+    if exponents is not None and not kind.constrained:
+        levels = np.ldexp(levels, -exponents)
+    return _frozen(table.reshape(-1, n)), _frozen(rows.reshape(-1, n)), _frozen(levels), exponents
 
 
-def _validate(laws: FloatArray, values: FloatArray, levels: FloatArray) -> None:
-    require_distributions("laws", as_float_array("laws", laws), " " * (laws.ndim - 1))
-    as_float_array("values", values)
+def _tamed(rows: FloatArray) -> tuple[FloatArray, IntArray | None]:
+    """Return the rows, scaled by powers of two where squares of their spreads would under- or overflow."""
     with np.errstate(over="ignore"):
-        spreads = np.ptp(values, axis=-1)
+        spreads = rows.max(axis=1) - rows.min(axis=1)
     if not np.isfinite(spreads).all():
         raise InvalidModelError("values are too far apart: their spread is not finite")
+    if not ((spreads != 0.0) & ((spreads < TAME[0]) | (spreads > TAME[1]))).any():
+        return rows, None
+    exponents = np.frexp(spreads)[1].astype(np.int64)
+    return np.ldexp(rows, -exponents[:, None]), exponents
+
+
+def _validate_laws(laws: FloatArray) -> None:
+    if laws.dtype != np.float64 or not kernels.are_laws(_frozen(laws.reshape(-1, laws.shape[-1])), MASS_TOLERANCE):
+        require_distributions("laws", as_float_array("laws", laws), " " * (laws.ndim - 1))
+
+
+def _validate_levels(levels: FloatArray) -> None:
     wrong = ~(levels >= 0.0)
     if wrong.any():
         index = first_index(wrong) if levels.ndim else ()

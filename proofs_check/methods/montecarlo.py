@@ -133,14 +133,13 @@ class Sample:
         lhs, rhs = self.sides
         return Comparison(float(lhs[run]), float(rhs[run]), self.relation, where, tolerance=self.tolerance)
 
-    @property
-    def largest_ratio(self) -> float | None:
-        """Largest part of the bound that a run used, if the larger side is positive throughout."""
+    def ratio(self, quantile: float = 1.0) -> float | None:
+        """Part of the bound that the runs use, at a quantile of them, if the larger side is positive throughout."""
         lhs, rhs = self.sides
         small, large = (rhs, lhs) if self.relation == ">=" else (lhs, rhs)
         if self.relation == "==" or (large <= 0).any():
             return None
-        ratio = float((small / large).max())
+        ratio = float(np.quantile(small / large, quantile, method="lower"))
         return ratio if ratio >= 0.0 else None
 
     @property
@@ -213,7 +212,7 @@ class _Sampled(Method):
         return {
             "digest": sample.digest,
             "violations": int(violated.sum()),
-            "ratio": sample.largest_ratio,
+            "ratio": sample.ratio(),
             "where": sample.where,
             "vacuous": sample.vacuous,
             "nonvacuous_from": sample.nonvacuous_from,
@@ -353,6 +352,10 @@ class MonteCarlo(_Sampled):
     def __post_init__(self) -> None:
         super().__post_init__()
         statistics.require_level("delta", self.delta)
+
+    def _record(self, sample: Sample, unit: str) -> dict[str, Json]:
+        """Return the record of a block; its tightness is the quantile 1 - delta, the one that the claim speaks of."""
+        return {**super()._record(sample, unit), "ratio": sample.ratio(1.0 - self.delta)}
 
     def settles(self, result: Json) -> bool:
         """Return whether a block refutes the claim at its share of the level."""

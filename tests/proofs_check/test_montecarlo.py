@@ -124,7 +124,7 @@ def test_comparisons_run_by_run_are_a_sample():
     method = MonteCarlo({"one": lambda: 1}, Sizes(600), delta=0.1)
     evidence = verify(method, statement)
     assert evidence.finding == Finding.NO_VIOLATION
-    assert 0.97 < evidence.tightness.ratio * 0.97 <= 1.0
+    assert 0.85 < evidence.tightness.ratio * 0.97 < 0.97  # the quantile 0.9 of a block
     assert method.recheck(statement, evidence) is None
 
 
