@@ -74,6 +74,12 @@ def kernel(function: F) -> F:
     return compiled
 
 
+def inlined_kernel(function: F) -> F:
+    """As `kernel`, but always a part of the kernels that call it: for bodies shorter than a call with array arguments."""
+    compiled: F = numba.njit(nogil=True, forceinline=True)(function)
+    return compiled
+
+
 def parallel_kernel(function: F) -> F:
     """As `kernel`, with ``numba.prange`` over independent runs (never inside one run)."""
     compiled: F = numba.njit(cache=True, nogil=True, parallel=True)(function)

@@ -150,6 +150,26 @@ def dual_point(
 
 
 @kernel
+def _add_squares(rows: FloatArray, weights: FloatArray, block: FloatArray) -> None:
+    """Add ``sum_i weights[i] rows[i]' rows[i]``, weights >= 0, to the upper triangle, four rows at a time."""
+    n_rows, n = rows.shape
+    whole = n_rows - n_rows % 4
+    for i in range(0, whole, 4):
+        if weights[i] + weights[i + 1] + weights[i + 2] + weights[i + 3] == 0.0:
+            continue
+        for t in range(n):
+            p0, p1 = weights[i] * rows[i, t], weights[i + 1] * rows[i + 1, t]
+            p2, p3 = weights[i + 2] * rows[i + 2, t], weights[i + 3] * rows[i + 3, t]
+            for r in range(t, n):
+                block[t, r] += (p0 * rows[i, r] + p1 * rows[i + 1, r]) + (p2 * rows[i + 2, r] + p3 * rows[i + 3, r])
+    for i in range(whole, n_rows):
+        for t in range(n):
+            p0 = weights[i] * rows[i, t]
+            for r in range(t, n):
+                block[t, r] += p0 * rows[i, r]
+
+
+@kernel
 def _add_layer(transitions: FloatArray, q: FloatArray, h: int, work: Workspace) -> None:
     """Add the second moments of f under one layer of q to the blocks; leave the means in ``step[h]`` and ``inflow``."""
     n_stages, n_states, n_actions = q.shape
@@ -159,18 +179,17 @@ def _add_layer(transitions: FloatArray, q: FloatArray, h: int, work: Workspace) 
     for s in range(n_states):
         marginal = 0.0
         for a in range(n_actions):
-            weight = q[h, s, a]
-            marginal += weight
-            if h + 1 == n_stages or weight == 0.0:
-                continue
-            for t in range(n_states):
-                p = weight * transitions[s, a, t]
-                inflow[t] += p
-                coupling[h, s, t] -= p
-                for r in range(t, n_states):
-                    diagonal[h + 1, t, r] += p * transitions[s, a, r]
+            marginal += q[h, s, a]
+            if h + 1 < n_stages:
+                for t in range(n_states):
+                    coupling[h, s, t] -= q[h, s, a] * transitions[s, a, t]
+        for t in range(n_states):
+            inflow[t] -= coupling[h, s, t]
         work.step[h, s] = marginal
         diagonal[h, s, s] += marginal
+    if h + 1 < n_stages:
+        n_pairs = n_states * n_actions
+        _add_squares(transitions.reshape((n_pairs, n_states)), q[h].reshape(n_pairs), diagonal[h + 1])
 
 
 @kernel

@@ -11,17 +11,16 @@ Stopping rules used inside the loops (g stands for the discount). With :math:`\e
 coordinates and :math:`V_{n+1} = T V_n`,
 
 .. math:: V_{n+1} + \tfrac{g}{1 - g} \ell \le V^* \le V_{n+1} + \tfrac{g}{1 - g} u
-          \qquad \text{(MacQueen 1966; Puterman 1994, theorem 6.6.3)},
+          \qquad \text{(MacQueen 1966; Puterman 1994, section 6.6)},
 
 so that the middle of the two bounds is within :math:`\frac{g}{2 (1 - g)} (u - \ell)` of the optimum. They decide
 when to stop, never what is reported: the caller certifies the final values by a full sweep of their own.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from mdps.jit import kernel
+from mdps.jit import inlined_kernel, kernel
 from mdps.validation import FloatArray, IntArray
 from solvers.planning_kernels import EPSILON, dot
 
@@ -29,7 +28,7 @@ Indices = npt.NDArray[np.int32] | None
 """A CSR index array, or None for a dense model: numba drops the other branch when it compiles, once for each kind."""
 
 
-@numba.njit(nogil=True, forceinline=True)
+@inlined_kernel
 def expectation(data: FloatArray, indices: Indices, indptr: Indices, row: int, values: FloatArray) -> float:
     """Return the mean of ``values`` under one row.
 
@@ -219,7 +218,7 @@ def gauss_seidel(
 ) -> int:
     """Update state by state in place until g / (1 - g) times the largest change meets ``tolerance``, or stalls.
 
-    A sweep is a g-contraction in the sup norm with the same fixed point (Puterman 1994, theorem 6.3.4).
+    A sweep is a g-contraction in the sup norm with the same fixed point (Puterman 1994, section 6.3.3).
     """
     factor = discount / (1.0 - discount)
     n_states, n_actions = rewards.shape

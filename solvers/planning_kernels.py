@@ -21,7 +21,7 @@ rounding errors, so that the result is that of the full computation, bit for bit
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic

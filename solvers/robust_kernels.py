@@ -136,7 +136,7 @@ def first_least(values: FloatArray, r: int) -> int:
 
 @kernel
 def tv_ball_unsorted(laws: FloatArray, values: FloatArray, radii: FloatArray, out: FloatArray) -> None:
-    """`tv_ball` for short rows of own values: the largest values are looked up one after the other, as long as needed."""
+    """`tv_ball` for short rows of own values: the largest ones are looked up one by one until rho is used up."""
     N, n = laws.shape
     w = np.empty(n)
     for i in range(N):

@@ -37,6 +37,7 @@ def _count(name: str, meaning: str, unit: str) -> sp.Symbol:
 
 S = _count("S", "number of states", "states")
 A = _count("A", "number of actions", "actions")
+X = _count("X", "number of states of all stages together", "states")
 H = _count("H", "horizon: stages of an episode", "stages")
 K = _count("K", "number of episodes", "episodes")
 T = _count("T", "number of interactions or iterations", "steps")

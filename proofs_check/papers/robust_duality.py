@@ -294,6 +294,8 @@ SLIPS: Mapping[FactorSet, Mapping[str, str]] = {
 
 EXACT_TOLERANCE = Fraction(1, 10**12)
 CONE_TOLERANCE = Fraction(1, 10**8)
+MODEL_TOLERANCE = Fraction(1, 10**7)
+"""For data in floating point: a law that sums to one up to rounding moves the optimum as well."""
 
 
 def duality_checks(kind: FactorSet) -> Iterator[Check]:
@@ -306,8 +308,8 @@ def duality_checks(kind: FactorSet) -> Iterator[Check]:
     tolerance = EXACT_TOLERANCE if linear else CONE_TOLERANCE
     statement = partial(duality, kind=kind, tolerance=tolerance)
     yield Check(f"robust_duality.{kind}", Convex(Sizes(quick, pairs)), statement, mutants)
-    modelled = partial(duality, kind=kind, tolerance=CONE_TOLERANCE, modelled=True)
-    yield Check(f"robust_duality.{kind}", Convex(pairs), modelled, mutants, name="modelled", tier=Tier.FULL)
+    modelled = partial(duality, kind=kind, tolerance=MODEL_TOLERANCE, modelled=True)
+    yield Check(f"robust_duality.{kind}", Convex(MORE_PAIRS), modelled, mutants, name="modelled", tier=Tier.FULL)
 
 
 # ----------------------------------------------------------------------------------------- primal and dual in fractions

@@ -86,7 +86,7 @@ def draws() -> Any:
     return build()
 
 
-def _search(examples: int = 40) -> Search:
+def _search(examples: int = 30) -> Search:
     return Search(draws, examples=Sizes(quick=examples, full=3_000, soak=60_000), corners=CORNERS)
 
 
@@ -510,7 +510,7 @@ CHECKS = (
         chi2_unimodal,
         Search(
             draws,
-            examples=Sizes(quick=40, full=3_000, soak=60_000),
+            examples=Sizes(quick=30, full=3_000, soak=60_000),
             corners={**CORNERS, "no concavity": partial(draw, "50 48 2", "0 0.4 1", "0 0 0", "1 5", "1 1")},
         ),
         Mutant("concave", "concave, not only quasi-concave", {"concave_shape": True}),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import symtable
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,13 +89,14 @@ def test_the_trap_is_real_with_numba_alone(tmp_path):
 
 def test_old_caches_are_dropped_but_not_the_current_one(tmp_path, monkeypatch):
     monkeypatch.setenv("BOUNDCHECK_CACHE", str(tmp_path))
-    for age in range(6):
-        folder = tmp_path / "kernels" / f"old{age}"
+    now = time.time()
+    for days in (1, 6, 8, 30):
+        folder = tmp_path / "kernels" / f"{days} days old"
         folder.mkdir(parents=True)
-        os.utime(folder, (1000.0 - age, 1000.0 - age))
+        os.utime(folder, (now - days * 86_400, now - days * 86_400))
     current = jit._open_cache()
     kept = {path.name for path in (tmp_path / "kernels").iterdir()}
-    assert kept == {current.name, "old0", "old1", "old2"}
+    assert kept == {current.name, "1 days old", "6 days old"}
 
 
 def test_the_hash_depends_on_names_and_contents(tmp_path):
@@ -109,7 +111,7 @@ def test_the_hash_depends_on_names_and_contents(tmp_path):
 
 # What a kernel may refer to
 
-KERNEL = {"kernel", "parallel_kernel"}
+KERNEL = {"kernel", "inlined_kernel", "parallel_kernel"}
 CALLABLE = KERNEL | {"intrinsic"}  # numba's hook for LLVM code: part of the file that defines it, as a kernel is
 KERNEL_FILES = [path for path in jit.kernel_sources() if path != Path(jit.__file__).resolve()]
 

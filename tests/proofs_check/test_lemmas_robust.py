@@ -139,3 +139,13 @@ def test_the_kept_mass_of_saturation_is_an_infimum():
     for key, bound in search.KEPT_AT_HALF.items():
         assert bound - 1e-9 <= lowest[key] <= bound + 0.007
     assert divergence("kl", [1.0, 0.0], [0.5, 0.5]) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("check", [check for check in duality.CHECKS if check.tier == Tier.FULL], ids=name)
+def test_the_problems_as_modelled_are_certified_too(check):
+    results = {unit: check.method.run(check.statement, unit, Context()) for unit in check.method.units(Tier.FULL)}
+    assert check.method.fold(results).finding == Finding.CERTIFICATE
+    for mutant in check.mutants:
+        statement = check.statement_of(mutant)
+        killed = (check.method.run(statement, unit, Context()) for unit in check.method.units(Tier.FULL))
+        assert any(check.method.settles(result) for result in killed), mutant.name

@@ -209,7 +209,7 @@ def test_a_batch_is_its_rows(kind, n):
     tilted = worst_laws(kind, laws, own, levels)
     assert tilted.shape == laws.shape
     for i, j in np.ndindex(3, 5):
-        assert rows[i, j] == backup(kind, laws[i, j], own[i, j], levels[i, j])
+        assert rows[i, j] == pytest.approx(float(backup(kind, laws[i, j], own[i, j], levels[i, j])), abs=1e-15)
         assert shared[i, j] == pytest.approx(float(backup(kind, laws[i, j], values, levels[i, j])), abs=1e-15)
         np.testing.assert_array_equal(tilted[i, j], worst_laws(kind, laws[i, j], own[i, j], levels[i, j]))
 
@@ -222,6 +222,20 @@ def test_inputs_stay_as_they_are_and_may_be_read_only(kind):
         array.setflags(write=False)
     assert backup(kind, law, values, 0.1, check=False) == expected
     assert backup(str(kind), law[::-1], values[::-1], 0.1) == pytest.approx(float(expected), abs=1e-15)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_of_unlike_laws(kind):
+    """Ties, missing masses and changing levels next to each other, with shared and with own values."""
+    laws = np.array(
+        [[0.0, 0.5, 0.5], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5], [0.5, 0.0, 0.5], [0.2, 0.8, 0.0]]
+    )
+    levels = np.array([0.1, 0.1, 0.1, 0.1, 0.4, 0.0])
+    for values in (np.array([0.0, 1.0, 3.0]), np.array([1.0, 0.0, 1.0]), np.array([2.0, 1.0, 1.0])):
+        expected = [float(oracle(kind, law, values, level)) for law, level in zip(laws, levels, strict=True)]
+        np.testing.assert_allclose(backup(kind, laws, values, levels), expected, rtol=0, atol=1e-15)
+        own = np.ascontiguousarray(np.broadcast_to(values, laws.shape))
+        np.testing.assert_allclose(backup(kind, laws, own, levels), expected, rtol=0, atol=1e-15)
 
 
 # Ends of the ranges
@@ -312,6 +326,15 @@ def test_order_level_and_translation(data):
 
 
 # Pieces
+
+
+def test_laws_are_recognised():
+    good = np.array([[0.5, 0.5], [1.0, 0.0]])
+    assert kernels.are_laws(good, 1e-9)
+    for entry in (-1e-3, 0.6, np.nan, np.inf):
+        bad = good.copy()
+        bad[1, 1] = entry
+        assert not kernels.are_laws(bad, 1e-9)
 
 
 def test_exponentials_are_accurate():

@@ -177,7 +177,7 @@ LAWS = (
     _claim(
         "categorical_kl",
         "Relative entropy of an empirical law, uniformly in time",
-        r"P\Big( \exists n: n \mathrm{KL}(\hat p_n | p) > \log\tfrac1\delta + \log \tbinom{n + S - "
+        r"P\Big( \exists n: n \mathrm{KL}(\hat p_n | p) > \log\tfrac1\delta + \log \binom{n + S - "
         r"1}{S - 1} \Big) \le \delta",
         Kind.HIGH_PROBABILITY,
         Source(Origin.DERIVED, TIAPKIN_2024),
