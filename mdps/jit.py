@@ -75,8 +75,9 @@ def kernel(function: F) -> F:
 
 
 def inlined_kernel(function: F) -> F:
-    """As `kernel`, but always a part of the kernels that call it: for bodies shorter than a call with array
-    arguments.""" compiled: F = numba.njit(nogil=True, forceinline=True)(function) return compiled
+    """As `kernel`, but always a part of its callers: for bodies that are shorter than a call with array arguments."""
+    compiled: F = numba.njit(nogil=True, forceinline=True)(function)
+    return compiled
 
 
 def parallel_kernel(function: F) -> F:
