@@ -46,6 +46,15 @@ MAX_SQUARED = 400
 """Operations of the largest expression from which a root is removed."""
 
 
+def assumed_of(symbols: Iterable[sp.Symbol]) -> list[str]:
+    """Return all that is assumed of each symbol, as texts in a fixed order.
+
+    Equal symbols that were declared in different words (positive; real and positive) give the same text: SymPy's caches
+    may put either of them into an expression, so that `sympy.srepr` depends on the history of the process.
+    """
+    return sorted(f"{symbol}: {sorted(symbol.assumptions0.items())}" for symbol in symbols)
+
+
 class UndefinedValueError(ArithmeticError):
     """An expression has no real value at a point."""
 

@@ -42,6 +42,7 @@ import sympy as sp
 from flint import fmpq
 
 from proofs_check.evidence import Json
+from proofs_check.expressions import assumed_of
 from proofs_check.methods.enclosures import (
     Floats,
     IntervalError,
@@ -183,7 +184,7 @@ class Inequality:
     @property
     def digest(self) -> str:
         """Fingerprint of relation and ranges."""
-        content = f"{sp.srepr(self.relation)} {self.region}"
+        content = "|".join([self.text, *assumed_of(self.relation.free_symbols)])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

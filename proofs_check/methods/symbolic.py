@@ -44,6 +44,7 @@ from proofs_check.expressions import (
     Point,
     UndefinedValueError,
     UnsupportedError,
+    assumed_of,
     declared_range,
     domain_of,
     evaluate,
@@ -328,11 +329,12 @@ def goals_of(claimed: Any) -> dict[str, AnyGoal]:
 
 
 def digest(goal: AnyGoal) -> str:
-    """Return a fingerprint of a goal, with the assumptions of its symbols."""
+    """Return a fingerprint of a goal: its text, its conditions, and all that is assumed of its symbols."""
     if isinstance(goal, OperatorGoal):
         return hashlib.sha256(goal.text.encode()).hexdigest()[:16]
-    parts = [goal.ratio, goal.symbol] if isinstance(goal, LimitGoal) else [goal.lhs, goal.rhs]
-    text = "|".join([*(sp.srepr(part) for part in parts), *(sp.srepr(part) for part in goal.where), str(goal)])
+    sides = [goal.ratio] if isinstance(goal, LimitGoal) else [goal.lhs, goal.rhs]
+    symbols = set().union(*(part.free_symbols for part in (*sides, *goal.where)))
+    text = "|".join([str(goal), *(str(relation) for relation in goal.where), *assumed_of(symbols)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -91,11 +91,11 @@ def _gymnasium_settings() -> dict[str, Callable[[], Setting]]:
 
     def taxi() -> Setting:
         mdp, _ = gymnasium.restrict_to_reachable(gymnasium.from_gymnasium("Taxi-v4", 10, unit_rewards=True))
-        return Setting(mdp, 20)
+        return Setting(mdp, 5)
 
     return {
-        "FrozenLake 4x4, H=20": partial(lake, "4x4", 20, 300),
-        "FrozenLake 8x8, H=30": partial(lake, "8x8", 30, 60),
+        "FrozenLake 4x4, H=20": partial(lake, "4x4", 20, 100),
+        "FrozenLake 8x8, H=30": partial(lake, "8x8", 30, 20),
         "Taxi (reachable states), H=10": taxi,
     }
 
@@ -106,7 +106,7 @@ def hoeffding_settings(tier: Tier) -> Mapping[str, Callable[[], Setting]]:
     return {
         "two doors": lambda: Setting(two_doors(), 550_000),
         **({} if tier == Tier.QUICK else noisy),
-        "RiverSwim, H=20": lambda: Setting(instances.river_swim(), 300),
+        "RiverSwim, H=20": lambda: Setting(instances.river_swim(), 100),
         **_gymnasium_settings(),
     }
 
@@ -115,7 +115,7 @@ def pooled_settings(enough: Mapping[Tier, int], tier: Tier) -> Mapping[str, Call
     """Return the instances of the two published variants, whose bounds bite after millions of episodes only."""
     return {
         "two doors": lambda: Setting(two_doors(), enough[tier]),
-        "RiverSwim, H=20": lambda: Setting(instances.river_swim(), 300),
+        "RiverSwim, H=20": lambda: Setting(instances.river_swim(), 100),
         **_gymnasium_settings(),
     }
 

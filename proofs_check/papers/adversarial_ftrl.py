@@ -1,0 +1,1047 @@
+r"""Checks of the lemmas on adversarial MDPs: dilated bonuses, estimators, covariances, leaders, constants.
+
+Identities are compared exactly, by enumeration of the trajectories of rational models, of the atoms of rational laws or
+of sequences of draws. Losses take the place of the rewards of `mdps.rational.RationalMDP`.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from mdps import adversarial_instances as instances
+from mdps.adversarial import AdversarialMDP, dynamics, occupancy
+from mdps.rational import RationalMDP
+from mdps.validation import FloatArray
+from proofs_check.cases import CASES, Case
+from proofs_check.engine import Check, Mutant
+from proofs_check.evidence import Comparison
+from proofs_check.methods.base import Sizes
+from proofs_check.methods.exact import Exact, trajectories
+from proofs_check.methods.interval import Inequality as IntervalInequality
+from proofs_check.methods.interval import Interval
+from proofs_check.methods.operators import OperatorIdentity, operators
+from proofs_check.methods.search import Box, Maximiser, Search, Simplex, Space, Stochastic
+from proofs_check.methods.symbolic import Identity, Induction, Inequality, Symbolic
+from proofs_check.rigorous import separated
+from solvers import adversarial_ftrl as algorithms
+from solvers import adversarial_ftrl_parameters as parameters
+from solvers import rational_planning as planning
+from solvers.adversarial_ftrl_linear import PLAIN, REDUCED
+from solvers.adversarial_ftrl_simplex import ENTROPY
+from solvers.adversarial_ftrl_tabular import soft_backward
+from theory import adversarial_ftrl as theory
+from theory.symbols import A, H, K, d, n, omega
+
+Staged = Sequence[Sequence[Sequence[Fraction]]]
+Instance = Mapping[str, Any]
+Matrix = list[list[Fraction]]
+
+SMALL_CASES = {
+    name: CASES[name] for name in ("one of everything", "extreme", "random S=2 A=2 H=2 #1", "random S=3 A=2 H=3 #2")
+}
+"""Cases whose trajectories are few enough to be enumerated."""
+
+ZERO, ONE = Fraction(0), Fraction(1)
+TENTH = Fraction(1, 10)
+NINE_NINETY = Fraction(99, 100)
+
+
+def maximiser(build: Callable[..., Any], **blocks: Any) -> Maximiser:
+    """Return a climb that is cheap at the quick tier."""
+    return Maximiser(Space(**blocks), build, Sizes(4, 32, 128), Sizes(200, 2_000))
+
+
+# Dilated bonuses
+
+
+def dilated(case: Case, rate: Fraction) -> list[list[list[Fraction]]]:
+    """Return B ``[h][s][a]`` of the policy for the bonuses |guess|."""
+    mdp = case.mdp
+    ahead = [ZERO] * mdp.n_states
+    table: list[list[list[Fraction]]] = []
+    for h in reversed(range(mdp.horizon)):
+        kernel = mdp.transitions[h % len(mdp.transitions)]
+        rows = [
+            [
+                abs(b) + (1 + rate) * sum((p * w for p, w in zip(kernel[s][a], ahead, strict=True)), ZERO)
+                for a, b in enumerate(row)
+            ]
+            for s, row in enumerate(case.guess[h])
+        ]
+        ahead = [
+            sum((p * b for p, b in zip(law, row, strict=True)), ZERO)
+            for law, row in zip(case.policy[h], rows, strict=True)
+        ]
+        table.append(rows)
+    return table[::-1]
+
+
+def dilated_identity(
+    case: Case, *, rate: Fraction = Fraction(1, 3), exponent: int = 0, weights: str = "comparator"
+) -> Comparison:
+    """Both sides of the dilated identity, with the bonuses |guess|."""
+    mdp, policies = case.mdp, {"policy": case.policy, "comparator": case.comparator}
+    table = dilated(case, rate)
+    star, own = planning.occupancy(mdp, policies[weights]), planning.occupancy(mdp, case.policy)
+    left, right = ZERO, ZERO
+    for h, s in itertools.product(range(mdp.horizon), range(mdp.n_states)):
+        mass = sum(star[h][s], ZERO)
+        for a, (p, c) in enumerate(zip(case.policy[h][s], case.comparator[h][s], strict=True)):
+            b = abs(case.guess[h][s][a])
+            left += mass * ((p - c) * table[h][s][a] + c * b + rate * p * table[h][s][a])
+            right += (1 + rate) ** (h + 1 + exponent) * own[h][s][a] * b
+    return Comparison(left, right, "==")
+
+
+VISITS, OWN_VISITS, MEAN, OTHER_MEAN, KERNEL = operators("d* d Pi Pi* P")
+BONUS, AHEAD = operators("b W_next")
+SHAPES = {
+    VISITS: ("1", "S"),
+    OWN_VISITS: ("1", "S"),
+    MEAN: ("S", "SA"),
+    OTHER_MEAN: ("S", "SA"),
+    KERNEL: ("SA", "S"),
+    BONUS: ("SA", "1"),
+    AHEAD: ("S", "1"),
+}
+"""Occupancies, policies and kernel of a stage, its bonuses, and the mean dilated bonuses of the next stage."""
+
+
+def dilated_step(*, exponent: int = 0, weights: str = "comparator") -> dict[str, OperatorIdentity]:
+    """Return two telescopes: left terms are (1 + omega) (d* W - d*' W'), right ones d W - (1 + omega) d' W'.
+
+    At the first stage both occupancies are rho, so that both sides sum to (1 + omega) rho W_1.
+    """
+    table = BONUS + (1 + omega) * KERNEL * AHEAD
+    left = VISITS * ((1 + omega) * MEAN - OTHER_MEAN) * table + VISITS * OTHER_MEAN * BONUS
+    follow = OTHER_MEAN if weights == "comparator" else MEAN
+    later = VISITS * follow * KERNEL * AHEAD
+    own = OWN_VISITS * MEAN * table
+    return {
+        "left": OperatorIdentity(
+            sp.expand(left), sp.expand((1 + omega) ** (1 + exponent) * (VISITS * MEAN * table - later)), SHAPES
+        ),
+        "right": OperatorIdentity(
+            sp.expand(OWN_VISITS * MEAN * BONUS),
+            sp.expand(own - (1 + omega) * OWN_VISITS * MEAN * KERNEL * AHEAD),
+            SHAPES,
+        ),
+    }
+
+
+# Importance weighting
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Enumerated moments of L_h on {(s_h, a_h) = (s, a)}, each ``[h][s][a]``."""
+
+    first: dict[tuple[int, int, int], Fraction]
+    second: dict[tuple[int, int, int], Fraction]
+
+
+def enumerate_moments(mdp: RationalMDP, policy: Staged) -> Weighted:
+    """Sum the losses to go and their squares over all trajectories through each pair."""
+    first: dict[tuple[int, int, int], Fraction] = {}
+    second: dict[tuple[int, int, int], Fraction] = {}
+    for path in trajectories(mdp, policy):
+        tail = path.total
+        for h, (s, a) in enumerate(zip(path.states, path.actions, strict=True)):
+            first[h, s, a] = first.get((h, s, a), ZERO) + path.probability * tail
+            second[h, s, a] = second.get((h, s, a), ZERO) + path.probability * tail**2
+            tail -= path.rewards[h]
+    return Weighted(first, second)
+
+
+def second_moments(mdp: RationalMDP, policy: Staged, table: Staged, cross: int) -> Staged:
+    """Return E[L_h^2 | s, a] by backward induction, l^2 + ``cross`` l E V' + E V2'."""
+    squares: list[list[list[Fraction]]] = []
+    mean, square = [ZERO] * mdp.n_states, [ZERO] * mdp.n_states
+    for h in reversed(range(mdp.horizon)):
+        kernel, losses = mdp.transitions[h % len(mdp.transitions)], mdp.rewards[h % len(mdp.rewards)]
+        rows = []
+        for s in range(mdp.n_states):
+            row = []
+            for a in range(mdp.n_actions):
+                ahead = sum((p * v for p, v in zip(kernel[s][a], mean, strict=True)), ZERO)
+                ahead_square = sum((p * v for p, v in zip(kernel[s][a], square, strict=True)), ZERO)
+                row.append(losses[s][a] ** 2 + cross * losses[s][a] * ahead + ahead_square)
+            rows.append(row)
+        squares.append(rows)
+        laws = policy[h]
+        square = [sum((p * q for p, q in zip(laws[s], rows[s], strict=True)), ZERO) for s in range(mdp.n_states)]
+        mean = [sum((p * q for p, q in zip(laws[s], table[h][s], strict=True)), ZERO) for s in range(mdp.n_states)]
+    return squares[::-1]
+
+
+def implicit_exploration(
+    case: Case, *, optimistic: bool = True, cross: int = 2, bias: Fraction = ONE, squared: bool = False
+) -> Iterator[Comparison]:
+    """Moments of the estimate by enumeration against their formulas and bounds."""
+    mdp, policy = case.mdp, case.policy
+    table = planning.q_values(mdp, planning.evaluate(mdp, policy))
+    visits, moments = planning.occupancy(mdp, policy), enumerate_moments(mdp, policy)
+    squares = second_moments(mdp, policy, table, cross)
+    for h, s, a in itertools.product(range(mdp.horizon), range(mdp.n_states), range(mdp.n_actions)):
+        q, left, where = visits[h][s][a], mdp.horizon - h, f"h={h} s={s} a={a}"
+        below = q + TENTH
+        mean = moments.first.get((h, s, a), ZERO) / below
+        second = moments.second.get((h, s, a), ZERO) / below**2
+        yield Comparison(mean, table[h][s][a] * q / below, "==", where)
+        yield Comparison(mean, table[h][s][a], "<=" if optimistic else ">=", where)
+        yield Comparison(table[h][s][a] - mean, bias * TENTH * left / below, "<=", where)
+        yield Comparison(second, q * squares[h][s][a] / below**2, "==", where)
+        yield Comparison(second, Fraction(left if squared else left**2) / below, "<=", where)
+
+
+def exploration_sum(*, scale: sp.Expr = sp.S.One) -> dict[str, Inequality]:
+    """Return both scalar inequalities."""
+    q, ridge, law = theory.MASS, theory.RIDGE, theory.POLICY
+    return {
+        "pairs": Inequality(q / (q + ridge), scale),
+        "states": Inequality(q * law / (q + ridge), scale * law),
+    }
+
+
+def spectrum(*, quarter: sp.Expr = theory.QUARTER) -> dict[str, Inequality]:
+    """Return both scalar inequalities."""
+    value, ridge = theory.EIGENVALUE, theory.RIDGE
+    return {
+        "square": Inequality(value / (value + ridge) ** 2, quarter / ridge),
+        "trace": Inequality(value / (value + ridge), sp.S.One),
+    }
+
+
+# Linear estimates, with matrices of order two
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """Return the inverse of a 2 x 2 matrix."""
+    (a, b), (c, e) = matrix
+    determinant = a * e - b * c
+    return [[e / determinant, -b / determinant], [-c / determinant, a / determinant]]
+
+
+def product(left: Matrix, right: Matrix) -> Matrix:
+    """Return the product of two matrices."""
+    return [
+        [sum((x * y for x, y in zip(row, column, strict=True)), ZERO) for column in zip(*right, strict=True)]
+        for row in left
+    ]
+
+
+def plus(left: Matrix, right: Matrix, scale: Fraction = ONE) -> Matrix:
+    """Return left + scale * right."""
+    return [[x + scale * y for x, y in zip(row, other, strict=True)] for row, other in zip(left, right, strict=True)]
+
+
+def identity(scale: Fraction = ONE) -> Matrix:
+    """Return a multiple of the 2 x 2 identity."""
+    return [[scale, ZERO], [ZERO, scale]]
+
+
+def outer(vector: Sequence[Fraction]) -> Matrix:
+    """Return v v'."""
+    return [[x * y for y in vector] for x in vector]
+
+
+def dot(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
+    """Return the inner product."""
+    return sum((x * y for x, y in zip(left, right, strict=True)), ZERO)
+
+
+def times(matrix: Matrix, vector: Sequence[Fraction]) -> list[Fraction]:
+    """Return M v."""
+    return [dot(row, vector) for row in matrix]
+
+
+@dataclass(frozen=True)
+class LinearCase:
+    """A linear MDP of two features: ``features[h][s][a]``, ``measures[h][i]``, theta ``[h]``, and a policy."""
+
+    mdp: RationalMDP
+    features: tuple[tuple[tuple[tuple[Fraction, Fraction], ...], ...], ...]
+    measures: tuple[tuple[tuple[Fraction, ...], ...], ...]
+    theta: tuple[tuple[Fraction, Fraction], ...]
+    policy: tuple[tuple[tuple[Fraction, ...], ...], ...]
+
+
+def linear_case(seed: int, n_states: int, n_actions: int, horizon: int) -> LinearCase:
+    """Return a linear MDP whose features are mixtures of two measures; losses in [0, 1]."""
+    rng = np.random.default_rng(seed)
+
+    def law(size: int) -> tuple[Fraction, ...]:
+        weights = [int(weight) for weight in rng.integers(1, 8, size)]
+        return tuple(Fraction(weight, sum(weights)) for weight in weights)
+
+    shape = range(horizon), range(n_states), range(n_actions)
+    features = tuple(
+        tuple(tuple((share := Fraction(int(rng.integers(0, 7)), 6), 1 - share) for _ in shape[2]) for _ in shape[1])
+        for _ in shape[0]
+    )
+    measures = tuple((law(n_states), law(n_states)) for _ in shape[0])
+    theta = tuple((Fraction(int(rng.integers(0, 5)), 4), Fraction(int(rng.integers(0, 5)), 4)) for _ in shape[0])
+    kernel = [
+        [[[dot(phi, pair) for pair in zip(*measures[h], strict=True)] for phi in features[h][s]] for s in shape[1]]
+        for h in shape[0]
+    ]
+    losses = [[[dot(phi, theta[h]) for phi in features[h][s]] for s in shape[1]] for h in shape[0]]
+    policy = tuple(tuple(law(n_actions) for _ in shape[1]) for _ in shape[0])
+    return LinearCase(RationalMDP(kernel, losses, horizon), features, measures, theta, policy)
+
+
+LINEAR_CASES = {
+    "S=2 A=2 H=1": partial(linear_case, 1, 2, 2, 1),
+    "S=2 A=2 H=2": partial(linear_case, 2, 2, 2, 2),
+    "S=3 A=2 H=3": partial(linear_case, 3, 3, 2, 3),
+}
+
+
+def linear_estimate(
+    case: LinearCase, *, sign: int = 1, reused: bool = False, square: Fraction = ONE
+) -> Iterator[Comparison]:
+    """Moments of Z L by enumeration, with gamma = 1/10."""
+    mdp, phi = case.mdp, case.features
+    visits, values = planning.occupancy(mdp, case.policy), planning.evaluate(mdp, case.policy)
+    table = planning.q_values(mdp, values)
+    sigma: list[Matrix] = []
+    for h in range(mdp.horizon):
+        total = identity(ZERO)
+        for s, a in itertools.product(range(mdp.n_states), range(mdp.n_actions)):
+            total = plus(total, outer(phi[h][s][a]), visits[h][s][a])
+        sigma.append(total)
+    weighted = enumerate_moments(mdp, case.policy)
+    for h in range(mdp.horizon):
+        ridge = inverse(plus(identity(TENTH), sigma[h]))
+        ahead = [dot(measure, values[h + 1]) for measure in case.measures[h]]
+        theta = [x + y for x, y in zip(case.theta[h], ahead, strict=True)]
+        for s, a in itertools.product(range(mdp.n_states), range(mdp.n_actions)):
+            target, left = phi[h][s][a], mdp.horizon - h
+            mean, second = ZERO, ZERO
+            for (stage, t, b), moment in weighted.first.items():
+                if stage != h:
+                    continue
+                seen = plus(identity(TENTH), plus(sigma[h], outer(phi[h][t][b]))) if reused else None
+                z = dot(target, times(inverse(seen) if seen else ridge, phi[h][t][b]))
+                mean += z * moment
+                second += z**2 * weighted.second[stage, t, b]
+            pulled, where = times(ridge, target), f"h={h} s={s} a={a}"
+            spread = dot(pulled, times(sigma[h], pulled))
+            yield Comparison(mean, table[h][s][a] - sign * TENTH * dot(pulled, theta), "==", where)
+            yield Comparison(second, square * left**2 * spread, "<=", where)
+            yield Comparison(spread, dot(target, pulled), "<=", where)
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """A law on points of the plane with losses in [0, 1], and the point whose value is estimated."""
+
+    points: tuple[tuple[Fraction, Fraction], ...]
+    law: tuple[Fraction, ...]
+    losses: tuple[Fraction, ...]
+    target: tuple[Fraction, Fraction]
+    ridge: Fraction = Fraction(1, 100)
+
+    def covariance(self) -> Matrix:
+        """Return the mean of the outer products."""
+        total = identity(ZERO)
+        for point, mass in zip(self.points, self.law, strict=True):
+            total = plus(total, outer(point), mass)
+        return total
+
+    def products(self) -> list[Fraction]:
+        """Return Z of each atom."""
+        pulled = times(inverse(plus(identity(self.ridge), self.covariance())), self.target)
+        return [dot(pulled, point) for point in self.points]
+
+
+def _fractions(*pairs: Any) -> tuple[Any, ...]:
+    return tuple(tuple(map(Fraction, pair)) if isinstance(pair, tuple) else Fraction(pair) for pair in pairs)
+
+
+def opposed(first: str, second: str, third: str) -> Atoms:
+    """Return two rare points, one at an obtuse angle to the other's mirror image, and a frequent third one."""
+    points = _fractions(("3/5", "4/5"), ("3/5", "-4/5"), ("1", "0"))
+    return Atoms(points, _fractions("1/20", "1/20", "9/10"), _fractions(first, second, third), points[0])
+
+
+def mirrored(loss: str) -> Atoms:
+    """Return two opposite points of equal mass and loss."""
+    points = _fractions(("1", "0"), ("-1", "0"))
+    return Atoms(points, _fractions("1/2", "1/2"), _fractions(loss, loss), points[0])
+
+
+def random_atoms(seed: int) -> Atoms:
+    """Return four points inside the unit disc."""
+    rng = np.random.default_rng(seed)
+    numbers = [[Fraction(int(x), 10) for x in rng.integers(-7, 8, 2)] for _ in range(5)]
+    weights = [int(w) for w in rng.integers(1, 9, 4)]
+    losses = tuple(Fraction(int(x), 4) for x in rng.integers(0, 5, 4))
+    points = tuple((x, y) for x, y in numbers)
+    return Atoms(points[:4], tuple(Fraction(w, sum(weights)) for w in weights), losses, points[4], TENTH)
+
+
+ATOMS = {
+    "opposed": partial(opposed, "1/2", "1/4", "1"),
+    "full losses": partial(opposed, "1", "1", "1"),
+    "mirrored, no loss": partial(mirrored, "0"),
+    "one point": lambda: Atoms(_fractions(("1", "0")), (ONE,), (ONE,), (ONE, ZERO)),
+    **{f"random #{seed}": partial(random_atoms, seed) for seed in range(12)},
+}
+
+
+def reduced_unbiased(
+    case: Atoms, *, centred: bool = True, signed: bool = False, constant: Fraction = ONE
+) -> Iterator[Comparison]:
+    """First two moments of the magnitude-reduced estimate, one stage."""
+    losses = [2 * loss - 1 if signed else loss for loss in case.losses]
+    z = case.products()
+    low = [min(value, ZERO) for value in z]
+    centre = dot(case.law, low) if centred else ZERO
+    estimates = [value * loss - below + centre for value, loss, below in zip(z, losses, low, strict=True)]
+    plain = [value * loss for value, loss in zip(z, losses, strict=True)]
+    yield Comparison(dot(case.law, estimates), dot(case.law, plain), "==", "mean")
+    square = dot(case.law, [value**2 for value in z])
+    yield Comparison(dot(case.law, [x**2 for x in estimates]), constant * square, "<=", "second moment")
+
+
+def _disc(points: FloatArray) -> FloatArray:
+    inside: FloatArray = points / np.maximum(1.0, np.linalg.norm(points, axis=-1, keepdims=True))
+    return inside
+
+
+def scatter(
+    points: FloatArray, law: FloatArray, target: FloatArray, ridge: float, losses: FloatArray | None = None, **more: Any
+) -> Instance:
+    """Return a law on points of the unit disc."""
+    return {"points": _disc(points), "law": law, "target": _disc(target), "ridge": ridge, "losses": losses, **more}
+
+
+def regular_inverse(instance: Instance) -> FloatArray:
+    """Return the inverse of gamma I + Sigma."""
+    points = instance["points"]
+    sigma = np.einsum("n,ni,nj->ij", instance["law"], points, points)
+    found: FloatArray = np.linalg.inv(instance["ridge"] * np.eye(points.shape[1]) + sigma)
+    return found
+
+
+def reduced_floor(
+    instance: Instance, *, constant: float = 1.0, signed: bool = False, reduced: bool = True
+) -> Comparison:
+    """Minus the least estimate against 1 / (2 sqrt(gamma)), one stage."""
+    losses = 2.0 * instance["losses"] - 1.0 if signed else instance["losses"]
+    z = instance["points"] @ regular_inverse(instance) @ instance["target"]
+    low = np.minimum(z, 0.0)
+    estimates = z * losses + (instance["law"] @ low - low if reduced else 0.0)
+    played = instance["law"] > 0.0
+    return Comparison(-float(estimates[played].min()), constant / (2.0 * math.sqrt(instance["ridge"])))
+
+
+def linear_bias(instance: Instance, *, constant: float = 1.0) -> Comparison:
+    """The bias against bonus and norm."""
+    sigma, phi, theta, c = regular_inverse(instance), instance["target"], instance["theta"], instance["c"]
+    ridge = instance["ridge"]
+    rhs = c * float(phi @ sigma @ phi) + ridge * float(theta @ theta) / (4.0 * c)
+    return Comparison(ridge * abs(float(phi @ sigma @ theta)), constant * rhs)
+
+
+SCATTER = {
+    "points": Box(-1.0, 1.0, (3, 2)),
+    "law": Simplex(3),
+    "target": Box(-1.0, 1.0, (2,)),
+    "ridge": Box(1e-4, 1.0, log=True),
+}
+
+
+def _one_point() -> Instance:
+    """Return a single point at the distance sqrt(gamma) opposite to the target, at full loss: equality."""
+    return scatter(np.array([[-0.1, 0.0]]), np.ones(1), np.array([1.0, 0.0]), 0.01, np.ones(1))
+
+
+def _rare_gain() -> Instance:
+    """Return a rare first point whose loss is negative once losses are signed."""
+    points = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    return scatter(points, np.array([0.001, 0.9985, 0.0005]), points[0], 1e-4, np.array([0.25, 0.5, 0.5]))
+
+
+def _unseen() -> Instance:
+    """Return a direction that no point has: the bias is as large as bonus and norm together."""
+    return scatter(np.eye(1, 2), np.ones(1), np.array([0.0, 1.0]), 0.01, theta=np.array([0.0, 1.0]), c=0.005)
+
+
+# Covariances
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A law on points of the plane from which features are drawn; a mutant adds a term only where ``matched``."""
+
+    points: tuple[tuple[Fraction, Fraction], ...]
+    law: tuple[Fraction, ...]
+    ridge: Fraction
+    depth: int
+    matched: tuple[bool, ...]
+
+
+def _plane(ridge: str, depth: int, match: str = "1") -> Draws:
+    """Return (1, 0) and (3/5, 4/5), equally likely where an independent coin matches, else the zero vector."""
+    points = _fractions(("1", "0"), ("3/5", "4/5"), ("0", "0"))
+    share = Fraction(match)
+    return Draws(points, (share / 2, share / 2, 1 - share), Fraction(ridge), depth, (True, True, False))
+
+
+DRAWS = {
+    "gamma=1/10, N=3": partial(_plane, "1/10", 3),
+    "gamma=1/2, N=1": partial(_plane, "1/2", 1),
+    "one arm of three tenths, gamma=0, N=4": partial(_plane, "0", 4, "3/10"),
+}
+
+
+def resampling_mean(case: Draws, *, depth_offset: int = 1, matched_only: bool = False) -> Iterator[Comparison]:
+    """Enumerate all sequences of N draws, c = 1/2."""
+    c = Fraction(1, 2)
+    steps = [plus(identity(1 - c * case.ridge), outer(point), -c) for point in case.points]
+    total = identity(ZERO)
+    live = [(mass, index) for index, mass in enumerate(case.law) if mass]
+    for path in itertools.product(live, repeat=case.depth):
+        mass = math.prod((share for share, _ in path), start=ONE)
+        current, inner = identity(), identity(c)
+        for _, index in path:
+            current = product(current, steps[index])
+            if case.matched[index] or not matched_only:
+                inner = plus(inner, current, c)
+        total = plus(total, inner, mass)
+    sigma = identity(case.ridge)
+    for point, share in zip(case.points, case.law, strict=True):
+        sigma = plus(sigma, outer(point), share)
+    power = identity()
+    for _ in range(case.depth + depth_offset):
+        power = product(power, plus(identity(), sigma, -c))
+    claimed = product(inverse(sigma), plus(identity(), power, -ONE))
+    for (i, row), j in itertools.product(enumerate(claimed), range(2)):
+        yield Comparison(total[i][j], row[j], "==", f"entry {i}, {j}")
+
+
+def depth_instance(ridge: float, epsilon: float, share: float, spread: float) -> Instance:
+    """Return a regularisation, an accuracy, c as a part of 1 / (1 + gamma), and an eigenvalue."""
+    return {"ridge": ridge, "epsilon": epsilon, "c": share / (1.0 + ridge), "eigenvalue": ridge + spread}
+
+
+def resampling_depth(instance: Instance, *, short: bool = False, step: float | None = None) -> Comparison:
+    """The bias of the mean at an eigenvalue, at the depth that is asked for."""
+    ridge, epsilon, value = instance["ridge"], instance["epsilon"], instance["eigenvalue"]
+    c = instance["c"] if step is None else step
+    depth = math.ceil(1.0 / ridge) if short else parameters.resampling_depth(ridge, epsilon, c)
+    factor = abs(1.0 - c * value)
+    growth = math.exp(min((depth + 1) * math.log(factor), 50.0)) if factor > 0.0 else 0.0
+    return Comparison(growth / value, epsilon)
+
+
+def covariance_average(case: Draws, *, power: int = 1) -> Iterator[Comparison]:
+    """Enumerate three draws; theta = (1, -1) has |phi' theta| <= 1 on all points used."""
+    size, theta = 3, [ONE, -ONE]
+    sigma = identity(ZERO)
+    for point, share in zip(case.points, case.law, strict=True):
+        sigma = plus(sigma, outer(point), share)
+    ridge = inverse(plus(identity(case.ridge), sigma))
+    live = [(mass, index) for index, mass in enumerate(case.law) if mass]
+    error = ZERO
+    for path in itertools.product(live, repeat=size):
+        mean = identity(ZERO)
+        for _, index in path:
+            mean = plus(mean, outer(case.points[index]), Fraction(1, size))
+        off = times(plus(mean, sigma, -ONE), theta)
+        error += math.prod((share for share, _ in path), start=ONE) * dot(off, times(ridge, off))
+    trace = sum((product(ridge, sigma)[i][i] for i in range(2)), ZERO)
+    yield Comparison(error, trace / size**power, "<=", "trace")
+    yield Comparison(trace, Fraction(2), "<=", "dimension")
+
+
+def _axes() -> Draws:
+    return Draws(_fractions(("1", "0"), ("0", "1")), _fractions("1/2", "1/2"), TENTH, 0, (True, True))
+
+
+AVERAGES: Mapping[str, Callable[[], Draws]] = {"axes": _axes, "plane": partial(_plane, "1/10", 0)}
+
+
+def exploration_weights(case: Case, *, include: bool = True, weighted: bool = True) -> Iterator[Comparison]:
+    """Mean weight of each pair, over the stage h* at which exploration ends; delta = 1/4, the comparator covers."""
+    mdp, delta = case.mdp, Fraction(1, 4)
+    own, cover = planning.occupancy(mdp, case.policy), planning.occupancy(mdp, case.comparator)
+    spliced = []
+    for switch in range(mdp.horizon):
+        end = switch + 1 if include else switch
+        spliced.append(planning.occupancy(mdp, (*case.comparator[:end], *case.policy[end:])))
+    for h, s, a in itertools.product(range(mdp.horizon), range(mdp.n_states), range(mdp.n_actions)):
+        mean = (1 - delta) * own[h][s][a]
+        for switch in range(mdp.horizon):
+            weight = mdp.horizon if switch == h else 0
+            mean += delta / mdp.horizon * (weight if weighted else 1) * spliced[switch][h][s][a]
+        mixture = (1 - delta) * own[h][s][a] + delta * cover[h][s][a]
+        yield Comparison(mean, mixture, "==", f"h={h} s={s} a={a}")
+
+
+# Leaders
+
+
+def soft_instance(kernel: FloatArray, policy: FloatArray, losses: FloatArray, initial: FloatArray) -> Instance:
+    """Return a model, a policy, and cumulative losses times eta."""
+    return {"mdp": AdversarialMDP(kernel, len(losses), initial), "policy": policy, "losses": losses}
+
+
+def soft_optimality(instance: Instance, *, follow: bool = True, hard: bool = False) -> Comparison:
+    """Both sides of the identity; the soft policy is the one of the solver."""
+    mdp, policy, losses = instance["mdp"], instance["policy"], instance["losses"]
+    soft, leader = np.empty((mdp.horizon + 1, mdp.n_states)), np.empty(mdp.shape)
+    soft_backward(dynamics(mdp), losses, 1.0, soft, leader)
+    mass = occupancy(mdp, policy)
+    log_policy = np.log(np.where(policy > 0.0, policy, 1.0))
+    left = float(np.einsum("hs,hsa->", mass, policy * (losses + log_policy)))
+    distance = float(np.einsum("hs,hsa->", mass, policy * (log_policy - np.log(leader))))
+    start = mdp.initial if follow else np.full(mdp.n_states, 1.0 / mdp.n_states)
+    top = soft[0] if not hard else -np.min(losses[0], axis=-1)
+    return Comparison(left, distance - float(start @ top), "==")
+
+
+def projection_instance(horizon: int, n_states: int, n_actions: int, scale: float, seed: int) -> Instance:
+    """Return a random model and an exponent."""
+    mdp = instances.random_mdp(horizon, n_states, n_actions, seed, random_initial=True)
+    return {"mdp": mdp, "exponent": scale * np.random.default_rng(seed).standard_normal(mdp.shape)}
+
+
+def oreps_projection(instance: Instance, *, kept: float = 1.0, projected: bool = True) -> Iterator[Comparison]:
+    """Duality gap and flow of a projection, from the policy and the dual variables that it returns."""
+    mdp, x = instance["mdp"], instance["exponent"]
+    found = algorithms.project_occupancy(mdp, x)
+    v = np.concatenate([kept * found.dual, np.zeros((1, mdp.n_states))])
+    ahead = np.stack([mdp.transitions[h % len(mdp.transitions)] @ v[h + 1] for h in range(mdp.horizon)])
+    logits = (x - v[:-1, :, None] + ahead).reshape(mdp.horizon, -1)
+    top = logits.max(axis=1, keepdims=True)
+    partitions = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
+    q = found.occupancy
+    if not projected:
+        q = np.exp(x) / np.exp(x).sum(axis=(1, 2), keepdims=True)
+    primal = float((q * (np.log(np.where(q > 0.0, q, 1.0)) - x)).sum())
+    dual = -float(partitions.sum()) - float(mdp.initial @ v[0])
+    yield Comparison(abs(primal - dual), 1e-8, "<=", "duality gap", tolerance=1e-10)
+    kernels = [mdp.transitions[h % len(mdp.transitions)] for h in range(mdp.horizon)]
+    arriving = [np.einsum("sa,sat->t", q[h], kernels[h]) for h in range(mdp.horizon - 1)]
+    inflow = [mdp.initial, *arriving]
+    violation = max(float(np.abs(q[h].sum(axis=1) - inflow[h]).max()) for h in range(mdp.horizon))
+    yield Comparison(violation, 1e-12, "<=", "flow", tolerance=1e-13)
+
+
+PROJECTIONS = {
+    "H=5 S=20 A=4": partial(projection_instance, 5, 20, 4, 1.0, 1),
+    "H=3 S=3 A=3, large losses": partial(projection_instance, 3, 3, 3, 20.0, 2),
+    "H=2 S=2 A=2": partial(projection_instance, 2, 2, 2, 0.1, 3),
+}
+
+
+def certified_run(horizon: int, n_states: int, n_actions: int, episodes: int, seed: int) -> Instance:
+    """Return the sizes of a run."""
+    return {"sizes": (horizon, n_states, n_actions), "episodes": episodes, "seed": seed}
+
+
+def run_certificate(
+    instance: Instance, *, dilation: float = 1.0, scale: float = 1.0, martingale: bool = True
+) -> Iterator[Comparison]:
+    """The parts of the regret of one run against the policy that is best for the mean losses."""
+    (horizon, n_states, n_actions), episodes = instance["sizes"], instance["episodes"]
+    world = instances.random_instance(horizon, n_states, n_actions, instance["seed"])
+    chosen, _ = parameters.tabular_corollary(horizon, n_states, n_actions, episodes)
+    rates = algorithms.PolicyOptimisation(ENTROPY, chosen.eta, chosen.gamma, dilation * chosen.omega, chosen.kappa_q)
+    best = np.zeros(world.mdp.shape)
+    best[..., 0] = 1.0
+    run = algorithms.run_policy_optimisation(
+        world.mdp, world.losses, episodes, rates, comparator=best, seed=instance["seed"], record=1
+    )
+    parts = run.certificate
+    if parts is None:
+        raise RuntimeError("the run kept no certificate")
+    eta, second = chosen.eta, math.e - 2.0
+    total = parts.leader + parts.bonus + parts.bias + (parts.martingale if martingale else 0.0)
+    regret = float(run.regret_against(best)[0, -1])
+    yield Comparison(float(total[0]), regret, "==", "regret", tolerance=1e-8)
+    paid = float((parts.bonus + parts.comparator_bonus + parts.spread_bonus)[0])
+    yield Comparison(paid, float(parts.dilated_bonus[0]), "==", "dilated identity", tolerance=1e-8)
+    squares = float((parts.estimate_squares + parts.bonus_squares)[0])
+    bound = scale * (horizon * math.log(n_actions) / eta + second * eta * squares)
+    yield Comparison(float(parts.leader[0]), bound, "<=", "leader")
+    own = second * eta * float(parts.bonus_squares[0])
+    yield Comparison(own, float(parts.spread_bonus[0]), "<=", "bonuses pay for their variance")
+    deviation = 4.0 * math.sqrt(float(parts.quadratic_variation[0]))
+    yield Comparison(abs(float(parts.martingale[0])), deviation, "<=", "martingale")
+
+
+RUNS = {
+    "H=2 S=2 A=2": partial(certified_run, 2, 2, 2, 20_000, 4),
+    "H=3 S=3 A=3": partial(certified_run, 3, 3, 3, 20_000, 5),
+    "H=5 S=4 A=3": partial(certified_run, 5, 4, 3, 10_000, 6),
+}
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """Runs of linear algorithms whose exponents are recorded; every attribute is what assumptions ask for."""
+
+    world: str
+    episodes: int
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Range of the losses."""
+        return (0.0, 1.0)
+
+    @property
+    def inadmissible(self) -> str | None:
+        """Why the parameters are not admissible, or None."""
+        return parameters.inadmissible_linear(self.chosen, 1)
+
+    @property
+    def chosen(self) -> parameters.LinearParameters:
+        """Parameters of the closed form, three actions and three features."""
+        return parameters.linear_corollary(parameters.LINEAR_REDUCED, 1, 3, 3, self.episodes)[0]
+
+
+def exponent_floor(instance: Exponent, *, estimator: int = REDUCED, ridge: float | None = None) -> Iterator[Comparison]:
+    """Minus the least exponent of a run on correlated arms; ``ridge`` sets gamma = ridge eta^2, without a bonus."""
+    world, chosen = instances.correlated_bandit(), instance.chosen
+    eta, beta, gamma = chosen.eta, chosen.beta, chosen.gamma
+    if ridge is not None:
+        eta = math.sqrt(math.log(3.0) / (3.0 * (math.e - 2.0) * instance.episodes))
+        beta, gamma = 0.0, ridge * eta**2
+    features = world.features
+    if features is None:
+        raise RuntimeError("the instance has no features")
+    rule = algorithms.LinearAlgorithm(ENTROPY, estimator, eta, beta, gamma, chosen.omega)
+    run = algorithms.run_linear(world.mdp, features, world.losses, instance.episodes, rule, runs=4, seed=7, record=1)
+    if run.least_exponent is None:
+        raise RuntimeError("the run kept no exponents")
+    least = -float(run.least_exponent.min())
+    largest = eta * parameters.largest_linear_bonus(1, beta, gamma, chosen.omega)
+    yield Comparison(least, eta / (2.0 * math.sqrt(gamma)) + largest, "<=", "floor")
+    yield Comparison(least, 1.0, "<=", "one")
+
+
+# Constants
+
+
+def dilation_induction(*, shift: int = 1) -> Induction:
+    """Return the sum of n powers of 1 + 1/H."""
+    ratio = 1 + 1 / H
+    return Induction(
+        claim=(H + shift) * (ratio**n - 1),
+        initial=ratio,
+        step=sp.Symbol("previous", real=True) + ratio ** (n + 1),
+        previous=sp.Symbol("previous", real=True),
+        n=n,
+    )
+
+
+def dilation_limit(*, scale: sp.Expr = sp.S.One) -> IntervalInequality:
+    """Return log(1 + x) <= x, x = 1/H: H log(1 + 1/H) <= 1."""
+    x = sp.Symbol("x", real=True)
+    return IntervalInequality(sp.Le(sp.log(1 + x), scale * x, evaluate=False), ((x, 0, sp.oo),))
+
+
+def closed_constants(
+    horizon: int, *, tabular: str = "371/100", barrier: str = "572/100", reduced: str = "969/100"
+) -> Iterator[Comparison]:
+    """Enclose the three constants at one H by balls."""
+    from flint import arb
+
+    def ball(text: str) -> Any:
+        value = Fraction(text)
+        return arb(value.numerator) / arb(value.denominator)
+
+    def tabular_sides() -> tuple[Any, Any]:
+        e, ratio, total = arb(1).exp(), 1 + arb(1) / horizon, arb(0)
+        for h in range(1, horizon + 1):
+            left = horizon - h + 1
+            total += ratio**h * ((e - 2) * left**2 + horizon * left)
+        return 2 * (total / horizon**3).sqrt(), ball(tabular)
+
+    def barrier_sides() -> tuple[Any, Any]:
+        growth = arb(3) / 4 * horizon**5 + 2 * horizon**2 * (horizon + 1)
+        return 2 * (horizon * (arb(1).exp() - 1) * growth).sqrt(), ball(barrier) * horizon**3
+
+    def reduced_sides() -> tuple[Any, Any]:
+        e, growth = arb(1).exp(), arb(3 * horizon**5 + 8 * horizon**2 * (horizon + 1))
+        return 2 * (horizon * (e - 1) * (e - 2) * growth).sqrt(), ball(reduced) * horizon**3
+
+    yield separated(tabular_sides, where="policy optimisation")
+    yield separated(barrier_sides, where="barrier")
+    yield separated(reduced_sides, where="reduced")
+
+
+HORIZONS = {f"H={horizon}": partial(int, horizon) for horizon in range(1, 61)}
+
+EXPONENTS = {
+    parameters.LINEAR_BARRIER: 0.529,
+    parameters.LINEAR_REDUCED: 0.5,
+    parameters.LINEAR_PLAIN: 0.666,
+}
+
+
+def optimised_exponents(variant: str, *, plain: float | None = None) -> Comparison:
+    """Exponent of the optimised bound between 10^6 and 10^8 episodes, for H = 1, A = d = 2."""
+    bounds = [parameters.tuned_linear(variant, 1, 2, 2, 10**power)[1] for power in (6, 8)]
+    claimed = plain if plain is not None and variant == parameters.LINEAR_PLAIN else EXPONENTS[variant]
+    return Comparison(math.log(bounds[1] / bounds[0]) / math.log(100.0), claimed, "==", variant, tolerance=0.002)
+
+
+def simulator_free_vacuity(*, power: int = 11) -> Identity:
+    """Return the ninth power of (H K) / (A^(1/9) d^(2/3) H^(20/9) K^(8/9)) as K over the threshold."""
+    return Identity((H * K) ** 9 / (A * d**6 * H**20 * K**8), K / (A * d**6 * H**power))
+
+
+def barrier_worst_case(instance: Instance, *, barrier: bool = True) -> Comparison:
+    """Exact largest regret of the barrier over binary losses against the bound with the best alpha."""
+    from solvers.adversarial_ftrl_simplex import LOG_BARRIER, worst_case_regret
+
+    rounds = instance["rounds"]
+    eta = math.sqrt(16.0 * math.log(rounds) / rounds)
+    smoothing = parameters.best_smoothing(2, eta * rounds / 2.0)
+    penalty = parameters.barrier_penalty(2, smoothing) / eta + smoothing * rounds / 2.0
+    rhs = (penalty if barrier else math.log(2.0) / eta) + eta * rounds / 16.0
+    return Comparison(worst_case_regret(LOG_BARRIER, eta, rounds), rhs)
+
+
+BONUS_CHECKS = (
+    Check(
+        "adversarial_ftrl.dilated_identity",
+        Symbolic(),
+        dilated_step,
+        (
+            Mutant("exponent", "powers h - 1 of 1 + omega", {"exponent": -1}),
+            Mutant("learner_weights", "occupancy of the learner in place of the comparator", {"weights": "policy"}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.dilated_identity",
+        Exact(CASES, per_unit=4),
+        dilated_identity,
+        (
+            Mutant("exponent", "powers h - 1 of 1 + omega: short by a part omega / (1 + omega)", {"exponent": -1}),
+            Mutant("learner_weights", "occupancy of the learner in place of the comparator", {"weights": "policy"}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.implicit_exploration",
+        Exact(SMALL_CASES),
+        implicit_exploration,
+        (
+            Mutant("sign", "the estimate is above the action value on average", {"optimistic": False}),
+            Mutant("cross", "the cross term once instead of twice", {"cross": 1}),
+            Mutant("bias", "a bias of at most 0.99 gamma H_h / (q + gamma)", {"bias": NINE_NINETY}),
+            Mutant("range", "a second moment of at most H_h / (q + gamma)", {"squared": True}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.exploration_sum",
+        Symbolic(),
+        exploration_sum,
+        (Mutant("scale", "0.99: equality without exploration", {"scale": sp.Rational(99, 100)}),),
+    ),
+    Check(
+        "adversarial_ftrl.spectrum",
+        Symbolic(),
+        spectrum,
+        (Mutant("quarter", "0.249: equality at lambda = gamma", {"quarter": sp.Rational(249, 1000)}),),
+    ),
+)
+
+LINEAR_CHECKS = (
+    Check(
+        "adversarial_ftrl.linear_estimate",
+        Exact(LINEAR_CASES),
+        linear_estimate,
+        (
+            Mutant("sign", "the bias has the other sign", {"sign": -1}),
+            Mutant("reused", "the episode that is weighed enters its own covariance", {"reused": True}),
+            Mutant("square", "a third of the second moment", {"square": Fraction(1, 3)}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.linear_bias",
+        Search(
+            maximise=maximiser(scatter, **SCATTER, theta=Box(-2.0, 2.0, (2,)), c=Box(1e-3, 10.0, log=True)),
+            corners={"unseen direction": _unseen},
+        ),
+        linear_bias,
+        (Mutant("constant", "0.99: equality in a direction that is never seen", {"constant": 0.99}),),
+    ),
+    Check(
+        "adversarial_ftrl.reduced_unbiased",
+        Exact(ATOMS, per_unit=len(ATOMS)),
+        reduced_unbiased,
+        (
+            Mutant("uncentred", "without the mean of the reduced part", {"centred": False}),
+            Mutant("signed", "losses in [-1, 1]", {"signed": True}),
+            Mutant(
+                "constant", "0.99 of the second moment: equality without negative products", {"constant": NINE_NINETY}
+            ),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.reduced_floor",
+        Search(
+            maximise=maximiser(scatter, **SCATTER, losses=Box(0.0, 1.0, (3,))),
+            corners={"one point": _one_point, "rare gain": _rare_gain},
+        ),
+        reduced_floor,
+        (
+            Mutant("constant", "0.99: equality for one point", {"constant": 0.99}),
+            Mutant("signed", "losses in [-1, 1]: -454 where the floor is -50", {"signed": True}),
+            Mutant("plain", "without magnitude reduction", {"reduced": False}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.exponent_floor",
+        Search(corners={"correlated arms": partial(Exponent, "correlated", 64_000)}),
+        exponent_floor,
+        (
+            Mutant(
+                "plain", "plain estimates with gamma = eta^2: exponents below -30", {"estimator": PLAIN, "ridge": 1.0}
+            ),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.resampling_mean",
+        Exact(DRAWS, per_unit=len(DRAWS)),
+        resampling_mean,
+        (
+            Mutant("depth", "power N instead of N + 1", {"depth_offset": 0}),
+            Mutant(
+                "matched",
+                "a term is added only if the drawn action matches, as in public code: another matrix is inverted",
+                {"matched_only": True},
+            ),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.resampling_depth",
+        Search(
+            maximise=maximiser(
+                depth_instance,
+                ridge=Box(1e-3, 1.0, log=True),
+                epsilon=Box(1e-4, 0.5, log=True),
+                share=Box(0.05, 1.0),
+                spread=Box(0.0, 1.0),
+            ),
+            corners={"top": partial(depth_instance, 0.1, 0.1, 0.55, 1.0)},
+        ),
+        resampling_depth,
+        (
+            Mutant("short", "N = 1 / gamma", {"short": True}),
+            Mutant("step", "a step c = 2.1, above 1 / (1 + gamma): the products grow", {"step": 2.1}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.covariance_average",
+        Exact(AVERAGES, per_unit=2),
+        covariance_average,
+        (Mutant("power", "1 / n^2 instead of 1 / n", {"power": 2}),),
+    ),
+    Check(
+        "adversarial_ftrl.exploration_weights",
+        Exact(CASES, per_unit=4),
+        exploration_weights,
+        (
+            Mutant("excluded", "the covering policy stops before h*", {"include": False}),
+            Mutant("unweighted", "weight one instead of H 1[h = h*]", {"weighted": False}),
+        ),
+    ),
+)
+
+LEADER_CHECKS = (
+    Check(
+        "adversarial_ftrl.soft_optimality",
+        Search(
+            maximise=maximiser(
+                soft_instance,
+                kernel=Stochastic((3, 2, 2), 2),
+                policy=Stochastic((3, 2), 2),
+                losses=Box(-3.0, 3.0, (3, 2, 2)),
+                initial=Simplex(2),
+            )
+        ),
+        soft_optimality,
+        (
+            Mutant("start", "a uniform first state", {"follow": False}),
+            Mutant("hard", "the least loss of the first stage in place of W", {"hard": True}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.oreps_projection",
+        Search(corners=PROJECTIONS),
+        oreps_projection,
+        (
+            Mutant("dual", "dual variables that are off by a half", {"kept": 0.5}),
+            Mutant("layers", "layers normalised one by one, without the flow constraints", {"projected": False}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.run_certificate",
+        Search(corners=RUNS),
+        run_certificate,
+        (
+            Mutant("no_dilation", "omega = 0: nothing pays for the variance of the bonuses", {"dilation": 0.0}),
+            Mutant("scale", "a fifth of the bound of the leader", {"scale": 0.2}),
+            Mutant("martingale", "the martingale is left out", {"martingale": False}),
+        ),
+    ),
+)
+
+CONSTANT_CHECKS = (
+    Check(
+        "adversarial_ftrl.dilation_sum",
+        Symbolic(),
+        dilation_induction,
+        (Mutant("shift", "H instead of H + 1", {"shift": 0}),),
+    ),
+    Check(
+        "adversarial_ftrl.dilation_sum",
+        Interval(),
+        dilation_limit,
+        (Mutant("scale", "(1 + 1/H)^H <= e^0.99", {"scale": sp.Rational(99, 100)}),),
+    ),
+    Check(
+        "adversarial_ftrl.closed_constants",
+        Exact(HORIZONS, per_unit=30),
+        closed_constants,
+        (
+            Mutant("tabular", "3.70 instead of 3.71", {"tabular": "370/100"}),
+            Mutant("barrier", "5.71 instead of 5.72", {"barrier": "571/100"}),
+            Mutant("reduced", "9.68 instead of 9.69", {"reduced": "968/100"}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.optimised_exponents",
+        Search(corners={variant: partial(str, variant) for variant in EXPONENTS}),
+        optimised_exponents,
+        (Mutant("root", "exponent 1/2 for plain estimates", {"plain": 0.5}),),
+    ),
+    Check(
+        "adversarial_ftrl.simulator_free_vacuity",
+        Symbolic(),
+        simulator_free_vacuity,
+        (Mutant("power", "H^10 instead of H^11", {"power": 10}),),
+    ),
+    Check(
+        "adversarial_ftrl.barrier_worst_case",
+        Search(corners={f"{rounds} rounds": partial(dict, rounds=rounds) for rounds in (100, 1_000, 4_000)}),
+        barrier_worst_case,
+        (Mutant("vertex", "the penalty log(2) / eta of the entropy", {"barrier": False}),),
+    ),
+)
+
+CHECKS = (*BONUS_CHECKS, *LINEAR_CHECKS, *LEADER_CHECKS, *CONSTANT_CHECKS)

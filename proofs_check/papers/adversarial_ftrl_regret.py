@@ -1,0 +1,686 @@
+r"""Checks of the regret theorems on adversarial MDPs, end to end, with exact regret.
+
+*Full information.* The theorems hold for every adversary, so every run is compared. Binary losses that are worst for
+exponential weights come from a dynamic programme over their difference; a bandit plays them, and a tree whose first
+action decides the losses of all later stages multiplies them by H.
+
+*Bandit feedback.* The theorems bound an expectation. Losses that are constant over blocks of episodes have an exact
+range of the regret, from the best and the worst policy of each block; with gaps of the order of the bound that range is
+of the same order, so that some dozens of runs decide. A bound above the largest regret that the instance allows counts
+as vacuous on it.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from mdps import adversarial as worlds
+from mdps import adversarial_instances as instances
+from mdps.adversarial import AdversarialMDP, LossProcess
+from mdps.validation import FloatArray
+from proofs_check.engine import Check, Mutant
+from proofs_check.evidence import Comparison
+from proofs_check.methods.base import Sizes, Tier
+from proofs_check.methods.exact import Exact
+from proofs_check.methods.montecarlo import Expectation, Sample
+from proofs_check.methods.search import Box, Maximiser, Search, Space
+from solvers import adversarial_ftrl as algorithms
+from solvers import adversarial_ftrl_parameters as parameters
+from solvers.adversarial_ftrl_linear import PLAIN, REDUCED
+from solvers.adversarial_ftrl_simplex import ENTROPY, LOG_BARRIER
+from theory import adversarial_ftrl as theory
+from theory.claim import Claim
+
+CLAIMS = {claim.id.split(".")[1]: claim for claim in theory.CLAIMS}
+
+RECORD = 30
+"""Log-spaced records of the regret for the figures."""
+
+
+# Full information
+
+
+def worst_bits(rounds: int, rate: float) -> FloatArray:
+    """Return the binary losses ``(K,)`` of action 0 (those of action 1 are the complements) worst for Hedge."""
+    difference = np.arange(-rounds, rounds + 1, dtype=float)
+    value = -(rounds - np.abs(difference)) / 2.0
+    first = 1.0 / (1.0 + np.exp(rate * difference))
+    choices = np.zeros((rounds, 2 * rounds + 1), dtype=bool)
+    for k in range(rounds - 1, -1, -1):
+        up, down = value[2:] + first[1:-1], value[:-2] + (1.0 - first[1:-1])
+        choices[k, 1:-1] = up >= down
+        value[1:-1] = np.maximum(up, down)
+    bits, place = np.zeros(rounds), rounds
+    for k in range(rounds):
+        bits[k] = float(choices[k, place])
+        place += 1 if choices[k, place] else -1
+    return bits
+
+
+def deciding_tree(horizon: int, bits: FloatArray) -> tuple[AdversarialMDP, LossProcess]:
+    """Return a tree of two actions whose first action decides the losses of all stages: H times the bandit's."""
+    kept = np.broadcast_to(np.eye(2)[:, None, :], (2, 2, 2))
+    chosen = np.broadcast_to(np.eye(2), (2, 2, 2))
+    mdp = AdversarialMDP(np.stack([chosen, *([kept] * (horizon - 1))]), horizon)
+    losses = np.zeros((len(bits), horizon, 2, 2))
+    rows = np.stack([bits, 1.0 - bits], axis=1)
+    losses[:, 0] = rows[:, None, :]
+    losses[:, 1:] = rows[:, None, :, None]
+    return mdp, worlds.explicit_losses(losses)
+
+
+@dataclass(frozen=True, eq=False)
+class Duel:
+    """An adversary by name, the sizes of its model, and the losses of an explicit one."""
+
+    adversary: str
+    horizon: int
+    n_states: int
+    n_actions: int
+    episodes: int
+    seed: int = 0
+    tensor: FloatArray | None = None
+
+    @cached_property
+    def parts(self) -> tuple[AdversarialMDP, LossProcess]:
+        """Model and losses."""
+        if self.adversary == "worst bits":
+            return deciding_tree(
+                self.horizon, worst_bits(self.episodes, math.sqrt(8.0 * math.log(2.0) / self.episodes))
+            )
+        mdp = instances.random_mdp(self.horizon, self.n_states, self.n_actions, self.seed)
+        if self.tensor is not None:
+            return mdp, worlds.explicit_losses(self.tensor)
+        steady = np.zeros(mdp.shape)
+        steady[..., 0] = 1.0
+        made: dict[str, Callable[[], LossProcess]] = {
+            "stochastic": lambda: worlds.stochastic_losses(mdp, self.seed),
+            "switching": lambda: worlds.switching_losses(mdp, self.episodes, self.seed),
+            "sinusoidal": lambda: worlds.sinusoidal_losses(mdp, self.episodes, self.seed),
+            "greedy": lambda: worlds.greedy_losses(mdp),
+            "steady": lambda: worlds.constant_losses(steady),
+        }
+        return mdp, made[self.adversary]()
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Range of the losses."""
+        return self.parts[1].span
+
+
+def duel(horizon: int, n_states: int, n_actions: int, episodes: int, **losses: FloatArray) -> Duel:
+    """Return explicit losses ``(K, H, S, A)``."""
+    return Duel("explicit", horizon, n_states, n_actions, episodes, tensor=losses["losses"])
+
+
+def _run_full(
+    name: str, mdp: AdversarialMDP, losses: LossProcess, episodes: int, slow: float
+) -> algorithms.AdversarialRun:
+    """Run a full-information learner with its rate times ``slow``."""
+    horizon, _, n_actions = mdp.shape
+    pairs = int(mdp.layer_sizes().sum()) * n_actions
+    if name in ("hedge", "hedge_single_rate"):
+        rates = parameters.hedge_rates(horizon, n_actions, episodes, per_stage=name == "hedge")
+        return algorithms.run_hedge(mdp, losses, episodes, slow * rates, record=1)
+    if name == "soft":
+        rate = parameters.soft_rate(horizon, n_actions, episodes)
+        return algorithms.run_soft_dp(mdp, losses, episodes, slow * rate, record=1)
+    uniform = name == "oreps_from_uniform"
+    rate = parameters.oreps_rate(horizon, pairs, n_actions, episodes, from_uniform=uniform)
+    return algorithms.run_oreps(
+        mdp, losses, episodes, slow * rate, bandit=False, from_uniform=uniform, certify=slow == 1.0, record=1
+    )
+
+
+def full_information(
+    instance: Duel, *, name: str, scale: float = 1.0, power: int = 0, slow: float = 1.0
+) -> Iterator[Comparison]:
+    """Regret of one run against the bound, times ``scale`` and H to the ``power``."""
+    mdp, losses = instance.parts
+    horizon, _, n_actions = mdp.shape
+    run = _run_full(name, mdp, losses, instance.episodes, slow)
+    states = int(mdp.layer_sizes().sum())
+    bound = CLAIMS[name].explicit_bound.evaluate(H=horizon, A=n_actions, K=instance.episodes, X=states)
+    yield Comparison(float(run.regret[0, -1]), scale * horizon**power * bound, "<=", "regret")
+    if run.projections is not None:
+        yield Comparison(float(run.projections.stability[0]), 1.0, "<=", "stability of a step")
+
+
+FULL_CORNERS = {
+    "worst bits, H=1": partial(Duel, "worst bits", 1, 2, 2, 400),
+    "worst bits, H=3": partial(Duel, "worst bits", 3, 2, 2, 400),
+    **{
+        f"{adversary} (3, 3, 3)": partial(Duel, adversary, 3, 3, 3, 1_000, 11)
+        for adversary in ("stochastic", "switching", "sinusoidal", "greedy", "steady")
+    },
+}
+
+
+def full_check(name: str, least: float) -> Check:
+    """Return the check of a full-information theorem; ``least`` is a factor below what worst bits attain."""
+    search = Search(
+        maximise=Maximiser(
+            Space(losses=Box(0.0, 1.0, (8, 2, 2, 2))), partial(duel, 2, 2, 2, 8), Sizes(1, 8, 32), Sizes(60, 1_000)
+        ),
+        corners=FULL_CORNERS,
+    )
+    return Check(
+        f"adversarial_ftrl.{name}",
+        search,
+        partial(full_information, name=name),
+        (
+            Mutant("constant", f"{least:g} times the bound: too little for the worst binary losses", {"scale": least}),
+            Mutant("horizon", "one factor H less", {"power": -1}),
+            Mutant("frozen", "a thousandth of the rate: the learner stays uniform", {"slow": 1e-3}),
+        ),
+    )
+
+
+# Bandit feedback
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A model, losses that are constant over blocks of episodes, and the learner's parameters."""
+
+    mdp: AdversarialMDP
+    losses: LossProcess
+    episodes: int
+    chosen: Any = None
+    features: FloatArray | None = None
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Range of the losses."""
+        return self.losses.span
+
+    @property
+    def inadmissible(self) -> str | None:
+        """Why the bound does not apply to the parameters, or None."""
+        if isinstance(self.chosen, parameters.TabularParameters):
+            return parameters.inadmissible_tabular(self.chosen, self.mdp.horizon)
+        return parameters.inadmissible_linear(self.chosen, self.mdp.horizon)
+
+    @property
+    def linear_defect(self) -> tuple[float, float, float]:
+        """Largest residual and norm of a regression of action values on the features, and the norm allowed."""
+        if self.features is None:
+            return math.inf, math.inf, 0.0
+        residual, norm = instances.linear_q_defect(self.mdp, self.features, seed=0, policies=3)
+        return residual, norm, math.sqrt(self.features.shape[3]) * self.mdp.horizon
+
+    @cached_property
+    def regret_range(self) -> tuple[float, float]:
+        """Least and largest regret of any sequence of policies."""
+        tables = self.losses.table
+        if self.losses.features is not None:
+            tables = np.einsum("hsad,mhd->mhsa", self.losses.features, tables[:, :, 0])
+        ends = np.minimum(self.losses.ends, self.episodes)
+        counts = np.diff(ends, prepend=0)
+        least = worlds.hindsight_values(self.mdp, tables)
+        largest = -worlds.hindsight_values(self.mdp, -tables)
+        best = float(worlds.hindsight_values(self.mdp, np.einsum("m,mhsa->hsa", counts.astype(float), tables)))
+        slack = 1e-9 * self.episodes * self.mdp.horizon
+        return float(counts @ least) - best - slack, float(counts @ largest) - best + slack
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """Values of the symbols of a bound."""
+        horizon, n_states, n_actions = self.mdp.shape
+        values: dict[str, float] = {"H": horizon, "S": n_states, "A": n_actions, "K": self.episodes}
+        values["X"] = int(self.mdp.layer_sizes().sum())
+        if self.features is not None:
+            values["d"] = self.features.shape[3]
+        names = ("eta", "gamma", "omega", "alpha", "beta")
+        return values | {name: float(getattr(self.chosen, name)) for name in names if hasattr(self.chosen, name)}
+
+
+Runner = Callable[[Setting, np.random.SeedSequence, int], algorithms.AdversarialRun]
+
+
+def bandit_regret(
+    setting: Setting, seeds: np.random.SeedSequence, runs: int, *, name: str, learner: Runner, plot: bool = False
+) -> Sample:
+    """Exact regret of independent runs against the bound of a claim."""
+    run = learner(setting, seeds, runs)
+    bound = CLAIMS[name].explicit_bound
+    sizes = setting.sizes
+    rhs = bound.evaluate(**sizes)
+    closed = not {"eta", "gamma", "omega", "alpha", "beta"} & set(bound.variables)
+    first = bound.nonvacuous_from("K", theory.TRIVIAL, sizes) if closed else None
+    low, high = setting.regret_range
+    return Sample(
+        run.regret[:, -1],
+        rhs,
+        vacuous=rhs >= high,
+        nonvacuous_from=first,
+        support=(low, high),
+        plot=_figure(run, CLAIMS[name], setting, first) if plot else None,
+    )
+
+
+def _figure(run: algorithms.AdversarialRun, claim: Claim, setting: Setting, first: int | None) -> dict[str, Any]:
+    quantiles = np.quantile(run.regret, [0.1, 0.5, 0.9], axis=0)
+    bounds = [claim.explicit_bound.evaluate(**{**setting.sizes, "K": int(k)}) for k in run.episodes]
+    return {
+        "kind": "regret",
+        "episodes": run.episodes,
+        "low": quantiles[0],
+        "median": quantiles[1],
+        "high": quantiles[2],
+        "bound": bounds,
+        "trivial": setting.mdp.horizon * run.episodes,
+        "nonvacuous_from": first,
+    }
+
+
+def run_oreps(
+    setting: Setting, seeds: np.random.SeedSequence, runs: int, *, by_policy: bool = False, slow: float = 1.0
+) -> algorithms.AdversarialRun:
+    """Run O-REPS with bandit feedback; ``by_policy`` divides by the policy in place of the occupancy."""
+    sizes = setting.sizes
+    eta = parameters.oreps_bandit_rate(setting.mdp.horizon, int(sizes["X"] * sizes["A"]), setting.episodes)
+    return algorithms.run_oreps(
+        setting.mdp,
+        setting.losses,
+        setting.episodes,
+        slow * eta,
+        bandit=True,
+        weight_by_policy=by_policy,
+        certify=not by_policy,
+        runs=runs,
+        seed=seeds,
+        record=1,
+    )
+
+
+def run_bonus(
+    setting: Setting,
+    seeds: np.random.SeedSequence,
+    runs: int,
+    *,
+    slow: float = 1.0,
+    bonus: float = 1.0,
+    by_policy: bool = False,
+) -> algorithms.AdversarialRun:
+    """Run policy optimisation; ``bonus`` scales the bonuses."""
+    p: parameters.TabularParameters = setting.chosen
+    entropy = p.variant in (parameters.ENTROPY_SQUARE, parameters.ENTROPY_MIXED)
+    rule = algorithms.PolicyOptimisation(
+        ENTROPY if entropy else LOG_BARRIER,
+        slow * p.eta,
+        p.gamma,
+        p.omega,
+        p.kappa_q,
+        local=p.variant == parameters.BARRIER_LOCAL,
+        bonus_scale=bonus,
+        weight_by_policy=by_policy,
+    )
+    return algorithms.run_policy_optimisation(
+        setting.mdp, setting.losses, setting.episodes, rule, runs=runs, seed=seeds, record=1
+    )
+
+
+def run_greedy_chain(setting: Setting, seeds: np.random.SeedSequence, runs: int) -> algorithms.AdversarialRun:
+    """Run exponential weights without bonus and exploration at the usual rate sqrt(log K / (4 K))."""
+    eta = math.sqrt(math.log(setting.episodes) / (4.0 * setting.episodes))
+    rule = algorithms.PolicyOptimisation(ENTROPY, eta, 1e-9, 0.0, 0.0, bonus_scale=0.0)
+    return algorithms.run_policy_optimisation(
+        setting.mdp, setting.losses, setting.episodes, rule, runs=runs, seed=seeds, record=1
+    )
+
+
+@dataclass(frozen=True)
+class BanditRate:
+    """Eta of the bandit of both signs, with one regulariser."""
+
+    eta: float
+
+
+def run_signed(
+    setting: Setting, seeds: np.random.SeedSequence, runs: int, *, entropy: bool = False
+) -> algorithms.AdversarialRun:
+    """Run the leader on importance-weighted losses; exponential weights at their own rate if ``entropy``."""
+    eta = setting.chosen.eta
+    if entropy:
+        eta = math.sqrt(math.log(2.0) / (2.0 * (math.e - 2.0) * setting.episodes))
+    rule = algorithms.PolicyOptimisation(ENTROPY if entropy else LOG_BARRIER, eta, 0.0, 0.0, 0.0)
+    return algorithms.run_policy_optimisation(
+        setting.mdp, setting.losses, setting.episodes, rule, runs=runs, seed=seeds, record=1
+    )
+
+
+def run_linear(
+    setting: Setting, seeds: np.random.SeedSequence, runs: int, *, slow: float = 1.0
+) -> algorithms.AdversarialRun:
+    """Run the algorithm that the parameters belong to."""
+    p: parameters.LinearParameters = setting.chosen
+    if setting.features is None:
+        raise RuntimeError("the setting has no features")
+    regulariser = LOG_BARRIER if p.variant == parameters.LINEAR_BARRIER else ENTROPY
+    estimator = REDUCED if p.variant == parameters.LINEAR_REDUCED else PLAIN
+    rule = algorithms.LinearAlgorithm(regulariser, estimator, slow * p.eta, p.beta, p.gamma, p.omega)
+    return algorithms.run_linear(
+        setting.mdp,
+        setting.features,
+        setting.losses,
+        setting.episodes,
+        rule,
+        runs=runs,
+        seed=seeds,
+        record=RECORD,
+    )
+
+
+# Instances of bandit feedback
+
+
+def blocks_of(tables: FloatArray, episodes: int, features: FloatArray | None = None) -> LossProcess:
+    """Return losses (or theta) that change from one block of episodes to the next, blocks of equal length."""
+    count = len(tables)
+    ends = np.arange(1, count + 1) * episodes // count
+    return LossProcess(worlds.BLOCKS, tables, ends=ends, features=features)
+
+
+def steady_bandit(episodes: int, gap: float, n_actions: int = 2) -> tuple[AdversarialMDP, LossProcess]:
+    """Return a bandit whose arms all cost 1/2 + gap/2 but the last one, 1/2 - gap/2."""
+    mdp = instances.bandit(n_actions)
+    table = np.full((1, 1, 1, n_actions), 0.5 + gap / 2.0)
+    table[..., -1] -= gap
+    return mdp, blocks_of(table, episodes)
+
+
+def random_blocks(
+    horizon: int, n_states: int, n_actions: int, episodes: int, seed: int
+) -> tuple[AdversarialMDP, LossProcess]:
+    """Return a random model whose losses prefer one policy for four fifths of the episodes and then another one."""
+    mdp = instances.random_mdp(horizon, n_states, n_actions, seed)
+    rng = np.random.default_rng(seed)
+    tables = rng.uniform(0.0, 1.0, (2, *mdp.shape))
+    return mdp, LossProcess(worlds.BLOCKS, tables, ends=[4 * episodes // 5, episodes])
+
+
+def near_and_far(episodes: int) -> tuple[AdversarialMDP, LossProcess]:
+    """Return the instance on which weights by the policy mislead."""
+    world = instances.near_and_far()
+    return world.mdp, world.losses
+
+
+def chain(episodes: int) -> tuple[AdversarialMDP, LossProcess]:
+    """Return the deceptive chain of twelve stages."""
+    world = instances.deceptive_chain(12, episodes)
+    return world.mdp, world.losses
+
+
+def oreps_setting(world: Callable[[int], tuple[AdversarialMDP, LossProcess]], episodes: int) -> Setting:
+    """Return a setting of O-REPS, which needs no parameters but its rate."""
+    mdp, losses = world(episodes)
+    return Setting(mdp, losses, episodes)
+
+
+def tabular_setting(
+    world: Callable[[int], tuple[AdversarialMDP, LossProcess]], episodes: int, variant: str, closed: bool = False
+) -> Setting:
+    """Return a setting with the parameters that minimise the bound, or with those of the closed form."""
+    mdp, losses = world(episodes)
+    horizon, n_states, n_actions = mdp.shape
+    if closed:
+        chosen, _ = parameters.tabular_corollary(horizon, n_states, n_actions, episodes)
+    else:
+        chosen, _ = parameters.tuned_tabular(variant, [n_states] * horizon, n_actions, episodes)
+    return Setting(mdp, losses, episodes, chosen)
+
+
+def signed_setting(episodes: int) -> Setting:
+    """Return the bandit of both signs with the rate of the bound."""
+    world = instances.signed_bandit(episodes)
+    return Setting(world.mdp, world.losses, episodes, BanditRate(math.sqrt(2.0 * math.log(episodes) / episodes)))
+
+
+def oblique_bandit(episodes: int, gap: float) -> tuple[AdversarialMDP, LossProcess, FloatArray]:
+    """Return two arms of features (1, 0) and (0.6, 0.8) and losses 1/2 + gap/2 and 1/2 - gap/2."""
+    mdp = instances.bandit(2)
+    features = np.array([[1.0, 0.0], [0.6, 0.8]])[None, None]
+    high, low = 0.5 + gap / 2.0, 0.5 - gap / 2.0
+    theta = np.array([high, (low - 0.6 * high) / 0.8])[None, None, None]
+    return mdp, blocks_of(theta, episodes, features), features
+
+
+def random_linear(
+    episodes: int, sizes: tuple[int, int, int, int], seed: int
+) -> tuple[AdversarialMDP, LossProcess, FloatArray]:
+    """Return a linear MDP of sizes (H, S, A, d) with constant theta, from 1 (first feature) to 0 (last)."""
+    world = instances.linear_mdp(*sizes, seed)
+    features = world.features
+    if features is None:
+        raise RuntimeError("the instance has no features")
+    horizon, _, _, d = sizes
+    theta = np.broadcast_to(np.linspace(1.0, 0.0, d), (1, horizon, 1, d))
+    return world.mdp, blocks_of(theta, episodes, features), features
+
+
+def linear_setting(
+    world: Callable[[int], tuple[AdversarialMDP, LossProcess, FloatArray]],
+    episodes: int,
+    variant: str,
+    closed: bool = False,
+) -> Setting:
+    """Return a setting with the parameters that minimise the bound, or with those of the closed form."""
+    mdp, losses, features = world(episodes)
+    horizon, _, n_actions = mdp.shape
+    tune = parameters.linear_corollary if closed else parameters.tuned_linear
+    chosen, _ = tune(variant, horizon, n_actions, features.shape[3], episodes)
+    return Setting(mdp, losses, episodes, chosen, features)
+
+
+ALPHA = 0.01
+
+
+def expectation_check(
+    name: str,
+    quick: Mapping[str, Callable[[], Setting]],
+    full: Mapping[str, Callable[[], Setting]],
+    learner: Runner,
+    mutants: tuple[Mutant, ...],
+    plot: bool = False,
+    runs: int = 160,
+) -> Check:
+    """Return the check of a theorem on an expectation."""
+
+    def at(tier: Tier) -> Mapping[str, Callable[[], Setting]]:
+        return quick if tier == Tier.QUICK else {**quick, **full}
+
+    return Check(
+        f"adversarial_ftrl.{name}",
+        Expectation(at, Sizes(runs), ALPHA, block=Sizes(runs // 2)),
+        partial(bandit_regret, name=name, learner=learner, plot=plot),
+        mutants,
+    )
+
+
+def changed(learner: Callable[..., algorithms.AdversarialRun], name: str, why: str, **changes: Any) -> Mutant:
+    """Return a mutant of the learner."""
+    return Mutant(name, why, {"learner": partial(learner, **changes)})
+
+
+FROZEN = "a ten-thousandth of the rate: the learner stays uniform"
+GAP = partial(steady_bandit, gap=0.25)
+
+
+def tabular_check(name: str, variant: str, closed: bool = False) -> Check:
+    """Return the check of one variant of policy optimisation."""
+    make = partial(tabular_setting, variant=variant, closed=closed)
+    return expectation_check(
+        name,
+        {
+            "bandit of gap 1/4": partial(make, GAP, 4_000),
+            "two stages, two blocks": partial(make, partial(random_blocks, 2, 2, 2, seed=3), 12_000),
+        },
+        {"three stages, two blocks": partial(make, partial(random_blocks, 3, 3, 3, seed=5), 100_000)},
+        run_bonus,
+        (changed(run_bonus, "frozen", FROZEN, slow=1e-4),),
+    )
+
+
+def linear_check(name: str, variant: str, gap: float, more: int, closed: bool = False) -> Check:
+    """Return the check of one algorithm for linear action values."""
+    make = partial(linear_setting, variant=variant, closed=closed)
+    return expectation_check(
+        name,
+        {"oblique bandit": partial(make, partial(oblique_bandit, gap=gap), 4_000)},
+        {
+            "one stage, (S, A, d) = (3, 2, 2)": partial(
+                make, partial(random_linear, sizes=(1, 3, 2, 2), seed=4), 50_000
+            ),
+            "two stages, (S, A, d) = (3, 2, 2)": partial(
+                make, partial(random_linear, sizes=(2, 3, 2, 2), seed=8), more
+            ),
+        },
+        run_linear,
+        (changed(run_linear, "frozen", FROZEN, slow=1e-4),),
+        plot=not closed,
+        runs=96,
+    )
+
+
+# Lower bounds
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A bandit of fair coins with one hidden arm that is slightly better, and the learner that plays it."""
+
+    n_actions: int
+    episodes: int
+    learner: str
+
+
+def hidden_arm(
+    instance: Hidden, seeds: np.random.SeedSequence, runs: int, *, constant: float | None = None, known: bool = False
+) -> Sample:
+    """Pseudo-regret of a learner, whose arms are drawn anew in every run, against the lower bound, H = S = 1."""
+    rng = np.random.default_rng(seeds)
+    count, rounds = instance.n_actions, instance.episodes
+    gap = instances.lower_bound_gap(1, count, rounds)
+    hidden = rng.integers(0, count, runs)
+    every = np.arange(runs)
+    totals, pulls = np.zeros((runs, count)), np.zeros((runs, count))
+    missed = np.zeros(runs)
+    eta = math.sqrt(math.log(count) / (count * rounds))
+    for t in range(rounds):
+        if known:
+            law = np.eye(count)[hidden]
+        elif instance.learner == "exponential weights":
+            weights = np.exp(-2.0 * eta * (totals - totals.min(axis=1, keepdims=True)))
+            law = weights / weights.sum(axis=1, keepdims=True)
+        else:
+            width = np.sqrt(0.5 * math.log(t + 2.0) / np.maximum(pulls, 1.0))
+            index = np.where(pulls > 0.0, totals / np.maximum(pulls, 1.0) - width, -np.inf)
+            law = np.eye(count)[np.argmin(index, axis=1)]
+        missed += 1.0 - law[every, hidden]
+        arms = (law.cumsum(axis=1) > rng.random((runs, 1))).argmax(axis=1)
+        losses = (rng.random(runs) < 0.5 - gap * (arms == hidden)).astype(float)
+        pulls[every, arms] += 1.0
+        weight = law[every, arms] if instance.learner == "exponential weights" else 1.0
+        totals[every, arms] += losses / weight
+    values: dict[str, float] = {"H": 1, "S": 1, "A": count, "K": rounds}
+    rhs = CLAIMS["bandit_lower_bound"].explicit_bound.evaluate(**values)
+    if constant is not None:
+        rhs = constant * math.sqrt(count * rounds)
+    return Sample(gap * missed, rhs, ">=", support=(-1e-9, gap * rounds * (1.0 + 1e-12)))
+
+
+HIDDEN = {
+    "exponential weights, A=2": partial(Hidden, 2, 1_000, "exponential weights"),
+    "exponential weights, A=8": partial(Hidden, 8, 1_000, "exponential weights"),
+    "lower confidence bounds, A=2": partial(Hidden, 2, 1_000, "confidence bounds"),
+}
+
+
+def fair_coins(rounds: int, *, scale: Fraction = Fraction(1), coin: int = 1) -> Comparison:
+    """Mean regret over all sequences of coins of exponential weights with powers of two, against half of E|R_K|."""
+    total = Fraction(0)
+    for bits in itertools.product((0, 1), repeat=rounds):
+        first, second, paid = 0, 0, Fraction(0)
+        for bit in bits:
+            weight = Fraction(2) ** (second - first)
+            play = weight / (1 + weight)
+            paid += play * bit + (1 - play) * (1 - bit)
+            first, second = first + bit, second + 1 - bit
+        total += paid - min(first, second)
+    mean = coin * total / 2**rounds
+    walk = Fraction(rounds * math.comb(rounds - 1, (rounds - 1) // 2), 2 ** (rounds - 1))
+    return Comparison(mean, scale * walk / 2, "==")
+
+
+CHECKS = (
+    full_check("hedge", 0.95),
+    full_check("hedge_single_rate", 0.95),
+    full_check("soft", 0.95),
+    full_check("oreps", 0.95),
+    full_check("oreps_from_uniform", 0.95),
+    expectation_check(
+        "oreps_bandit",
+        {
+            "near and far": partial(oreps_setting, near_and_far, 4_000),
+            "bandit of gap 1/4": partial(oreps_setting, GAP, 2_000),
+        },
+        {"three stages, two blocks": partial(oreps_setting, partial(random_blocks, 3, 3, 3, seed=5), 30_000)},
+        run_oreps,
+        (
+            changed(run_oreps, "by_policy", "losses divided by the policy in place of the occupancy", by_policy=True),
+            changed(run_oreps, "frozen", FROZEN, slow=1e-4),
+        ),
+    ),
+    tabular_check("entropy_bonus", parameters.ENTROPY_SQUARE),
+    tabular_check("entropy_bonus_closed", parameters.ENTROPY_SQUARE, closed=True),
+    tabular_check("barrier_bonus", parameters.BARRIER),
+    tabular_check("barrier_bonus_local", parameters.BARRIER_LOCAL),
+    Check(
+        "adversarial_ftrl.entropy_bonus",
+        Expectation(
+            {"deceptive chain, H=12": partial(tabular_setting, chain, 1_024_000, parameters.ENTROPY_SQUARE)},
+            Sizes(48),
+            0.01,
+            block=Sizes(24),
+        ),
+        partial(bandit_regret, name="entropy_bonus", learner=run_bonus),
+        (changed(run_greedy_chain, "no_bonus", "the bonus is dropped: regret 0.35 K, above the bound"),),
+        name="long chain",
+        tier=Tier.FULL,
+    ),
+    expectation_check(
+        "barrier_bandit",
+        {"losses of both signs": partial(signed_setting, 4_000)},
+        {"losses of both signs, K=64000": partial(signed_setting, 64_000)},
+        run_signed,
+        (changed(run_signed, "entropy", "exponential weights in place of the barrier: linear regret", entropy=True),),
+        runs=320,
+    ),
+    linear_check("barrier_linear", parameters.LINEAR_BARRIER, 0.8, 200_000),
+    linear_check("barrier_linear_closed", parameters.LINEAR_BARRIER, 1.0, 200_000, closed=True),
+    linear_check("reduced_linear", parameters.LINEAR_REDUCED, 0.5, 100_000),
+    linear_check("reduced_linear_closed", parameters.LINEAR_REDUCED, 0.5, 100_000, closed=True),
+    linear_check("plain_linear", parameters.LINEAR_PLAIN, 0.8, 200_000),
+    Check(
+        "adversarial_ftrl.bandit_lower_bound",
+        Expectation(HIDDEN, Sizes(240, full=2_000), ALPHA, block=Sizes(120, full=500)),
+        hidden_arm,
+        (
+            Mutant("constant", "sqrt(S A K) H, without a constant below one", {"constant": 1.0}),
+            Mutant("known", "a learner that knows the hidden arm", {"known": True}),
+        ),
+    ),
+    Check(
+        "adversarial_ftrl.full_information_lower_bound",
+        Exact({f"K={rounds}": partial(int, rounds) for rounds in (1, 2, 5, 8)}, per_unit=4),
+        fair_coins,
+        (Mutant("scale", "1.01 times the bound", {"scale": Fraction(101, 100)}),),
+    ),
+)
