@@ -4,6 +4,7 @@ Identities are compared exactly, by enumeration of the trajectories of rational 
 of sequences of draws. Losses take the place of the rewards of `mdps.rational.RationalMDP`.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -388,7 +389,7 @@ def random_atoms(seed: int) -> Atoms:
     return Atoms(points[:4], tuple(Fraction(w, sum(weights)) for w in weights), losses, points[4], TENTH)
 
 
-ATOMS = {
+ATOMS: Mapping[str, Callable[[], Atoms]] = {
     "opposed": partial(opposed, "1/2", "1/4", "1"),
     "full losses": partial(opposed, "1", "1", "1"),
     "mirrored, no loss": partial(mirrored, "0"),
@@ -722,7 +723,7 @@ def exponent_floor(instance: Exponent, *, estimator: int = REDUCED, ridge: float
     if features is None:
         raise RuntimeError("the instance has no features")
     rule = algorithms.LinearAlgorithm(ENTROPY, estimator, eta, beta, gamma, chosen.omega)
-    run = algorithms.run_linear(world.mdp, features, world.losses, instance.episodes, rule, runs=4, seed=7, record=1)
+    run = algorithms.run_linear(world.mdp, features, world.losses, instance.episodes, rule, runs=2, seed=7, record=1)
     if run.least_exponent is None:
         raise RuntimeError("the run kept no exponents")
     least = -float(run.least_exponent.min())
@@ -782,7 +783,7 @@ def closed_constants(
     yield separated(reduced_sides, where="reduced")
 
 
-HORIZONS = {f"H={horizon}": partial(int, horizon) for horizon in range(1, 61)}
+HORIZONS: Mapping[str, Callable[[], int]] = {f"H={horizon}": partial(int, horizon) for horizon in range(1, 61)}
 
 EXPONENTS = {
     parameters.LINEAR_BARRIER: 0.529,
@@ -791,9 +792,15 @@ EXPONENTS = {
 }
 
 
+@functools.cache
+def tuned_bound(variant: str, episodes: int) -> float:
+    """Return the optimised bound for H = 1, A = d = 2."""
+    return parameters.tuned_linear(variant, 1, 2, 2, episodes)[1]
+
+
 def optimised_exponents(variant: str, *, plain: float | None = None) -> Comparison:
     """Exponent of the optimised bound between 10^6 and 10^8 episodes, for H = 1, A = d = 2."""
-    bounds = [parameters.tuned_linear(variant, 1, 2, 2, 10**power)[1] for power in (6, 8)]
+    bounds = [tuned_bound(variant, 10**power) for power in (6, 8)]
     claimed = plain if plain is not None and variant == parameters.LINEAR_PLAIN else EXPONENTS[variant]
     return Comparison(math.log(bounds[1] / bounds[0]) / math.log(100.0), claimed, "==", variant, tolerance=0.002)
 

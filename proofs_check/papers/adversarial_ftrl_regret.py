@@ -238,6 +238,8 @@ class Setting:
         if self.features is not None:
             values["d"] = self.features.shape[3]
         names = ("eta", "gamma", "omega", "alpha", "beta")
+        if isinstance(self.chosen, parameters.TabularParameters):
+            values["kappa"] = self.chosen.kappa_q
         return values | {name: float(getattr(self.chosen, name)) for name in names if hasattr(self.chosen, name)}
 
 
@@ -245,13 +247,20 @@ Runner = Callable[[Setting, np.random.SeedSequence, int], algorithms.Adversarial
 
 
 def bandit_regret(
-    setting: Setting, seeds: np.random.SeedSequence, runs: int, *, name: str, learner: Runner, plot: bool = False
+    setting: Setting,
+    seeds: np.random.SeedSequence,
+    runs: int,
+    *,
+    name: str,
+    learner: Runner,
+    plot: bool = False,
+    power: float = 0.0,
 ) -> Sample:
-    """Exact regret of independent runs against the bound of a claim."""
+    """Exact regret of independent runs against the bound of a claim, times K to the ``power``."""
     run = learner(setting, seeds, runs)
     bound = CLAIMS[name].explicit_bound
     sizes = setting.sizes
-    rhs = bound.evaluate(**sizes)
+    rhs = setting.episodes**power * bound.evaluate(**sizes)
     closed = not {"eta", "gamma", "omega", "alpha", "beta"} & set(bound.variables)
     first = bound.nonvacuous_from("K", theory.TRIVIAL, sizes) if closed else None
     low, high = setting.regret_range
@@ -306,10 +315,8 @@ def run_bonus(
     runs: int,
     *,
     slow: float = 1.0,
-    bonus: float = 1.0,
-    by_policy: bool = False,
 ) -> algorithms.AdversarialRun:
-    """Run policy optimisation; ``bonus`` scales the bonuses."""
+    """Run policy optimisation with the variant and the parameters of the setting."""
     p: parameters.TabularParameters = setting.chosen
     entropy = p.variant in (parameters.ENTROPY_SQUARE, parameters.ENTROPY_MIXED)
     rule = algorithms.PolicyOptimisation(
@@ -319,8 +326,6 @@ def run_bonus(
         p.omega,
         p.kappa_q,
         local=p.variant == parameters.BARRIER_LOCAL,
-        bonus_scale=bonus,
-        weight_by_policy=by_policy,
     )
     return algorithms.run_policy_optimisation(
         setting.mdp, setting.losses, setting.episodes, rule, runs=runs, seed=seeds, record=1
@@ -399,10 +404,10 @@ def steady_bandit(episodes: int, gap: float, n_actions: int = 2) -> tuple[Advers
 def random_blocks(
     horizon: int, n_states: int, n_actions: int, episodes: int, seed: int
 ) -> tuple[AdversarialMDP, LossProcess]:
-    """Return a random model whose losses prefer one policy for four fifths of the episodes and then another one."""
+    """Return a random model: in every (h, s) one action costs nothing, the others 1; it changes after four fifths."""
     mdp = instances.random_mdp(horizon, n_states, n_actions, seed)
-    rng = np.random.default_rng(seed)
-    tables = rng.uniform(0.0, 1.0, (2, *mdp.shape))
+    free = np.random.default_rng(seed).integers(0, n_actions, (horizon, n_states))
+    tables = np.stack([1.0 - np.eye(n_actions)[free], 1.0 - np.eye(n_actions)[(free + 1) % n_actions]])
     return mdp, LossProcess(worlds.BLOCKS, tables, ends=[4 * episodes // 5, episodes])
 
 
@@ -488,8 +493,8 @@ def expectation_check(
     full: Mapping[str, Callable[[], Setting]],
     learner: Runner,
     mutants: tuple[Mutant, ...],
+    runs: Sizes[int],
     plot: bool = False,
-    runs: int = 160,
 ) -> Check:
     """Return the check of a theorem on an expectation."""
 
@@ -498,7 +503,7 @@ def expectation_check(
 
     return Check(
         f"adversarial_ftrl.{name}",
-        Expectation(at, Sizes(runs), ALPHA, block=Sizes(runs // 2)),
+        Expectation(at, runs, ALPHA, block=Sizes(runs.quick // 2)),
         partial(bandit_regret, name=name, learner=learner, plot=plot),
         mutants,
     )
@@ -509,43 +514,49 @@ def changed(learner: Callable[..., algorithms.AdversarialRun], name: str, why: s
     return Mutant(name, why, {"learner": partial(learner, **changes)})
 
 
+EXPONENT = Mutant("exponent", "the bound times K^(-1/4): a regret of order K^(1/4)", {"power": -0.25})
 FROZEN = "a ten-thousandth of the rate: the learner stays uniform"
-GAP = partial(steady_bandit, gap=0.25)
+GAP = partial(steady_bandit, gap=0.4)
 
 
-def tabular_check(name: str, variant: str, closed: bool = False) -> Check:
-    """Return the check of one variant of policy optimisation."""
+def tabular_check(name: str, variant: str, quick: str, closed: bool = False) -> Check:
+    """Return the check of one variant of policy optimisation; ``quick`` names the instance of the quick tier."""
     make = partial(tabular_setting, variant=variant, closed=closed)
+    settings = {
+        "bandit of gap 0.4": partial(make, GAP, 2_000),
+        "two stages, two blocks": partial(make, partial(random_blocks, 2, 2, 2, seed=3), 2_000),
+        "three stages, two blocks": partial(make, partial(random_blocks, 3, 3, 3, seed=5), 10_000),
+    }
     return expectation_check(
         name,
-        {
-            "bandit of gap 1/4": partial(make, GAP, 4_000),
-            "two stages, two blocks": partial(make, partial(random_blocks, 2, 2, 2, seed=3), 12_000),
-        },
-        {"three stages, two blocks": partial(make, partial(random_blocks, 3, 3, 3, seed=5), 100_000)},
+        {quick: settings[quick]},
+        settings,
         run_bonus,
-        (changed(run_bonus, "frozen", FROZEN, slow=1e-4),),
+        (changed(run_bonus, "frozen", FROZEN, slow=1e-4), EXPONENT),
+        Sizes(128, full=320),
     )
 
 
-def linear_check(name: str, variant: str, gap: float, more: int, closed: bool = False) -> Check:
-    """Return the check of one algorithm for linear action values."""
+def linear_check(
+    name: str, variant: str, gap: float, first: int = 2_000, episodes: int | None = None, closed: bool = False
+) -> Check:
+    """Return the check of one algorithm for linear action values.
+
+    ``first`` is the number of episodes of the quick tier, ``episodes`` that of the instance of two stages, if any.
+    """
     make = partial(linear_setting, variant=variant, closed=closed)
+    one, two = (partial(random_linear, sizes=(h, 3, 2, 2), seed=seed) for h, seed in ((1, 4), (2, 8)))
+    full = {"one stage, (S, A, d) = (3, 2, 2)": partial(make, one, 20_000)}
+    if episodes is not None:
+        full["two stages, (S, A, d) = (3, 2, 2)"] = partial(make, two, episodes)
     return expectation_check(
         name,
-        {"oblique bandit": partial(make, partial(oblique_bandit, gap=gap), 4_000)},
-        {
-            "one stage, (S, A, d) = (3, 2, 2)": partial(
-                make, partial(random_linear, sizes=(1, 3, 2, 2), seed=4), 50_000
-            ),
-            "two stages, (S, A, d) = (3, 2, 2)": partial(
-                make, partial(random_linear, sizes=(2, 3, 2, 2), seed=8), more
-            ),
-        },
+        {"oblique bandit": partial(make, partial(oblique_bandit, gap=gap), first)},
+        full,
         run_linear,
-        (changed(run_linear, "frozen", FROZEN, slow=1e-4),),
+        (changed(run_linear, "frozen", FROZEN, slow=1e-4), EXPONENT),
+        Sizes(64, full=192),
         plot=not closed,
-        runs=96,
     )
 
 
@@ -627,47 +638,47 @@ CHECKS = (
     full_check("oreps_from_uniform", 0.95),
     expectation_check(
         "oreps_bandit",
+        {"near and far": partial(oreps_setting, near_and_far, 2_500)},
         {
-            "near and far": partial(oreps_setting, near_and_far, 4_000),
-            "bandit of gap 1/4": partial(oreps_setting, GAP, 2_000),
+            "bandit of gap 1/2": partial(oreps_setting, partial(steady_bandit, gap=0.5), 1_000),
+            "three stages, two blocks": partial(oreps_setting, partial(random_blocks, 3, 3, 3, seed=5), 6_000),
         },
-        {"three stages, two blocks": partial(oreps_setting, partial(random_blocks, 3, 3, 3, seed=5), 30_000)},
         run_oreps,
         (
             changed(run_oreps, "by_policy", "losses divided by the policy in place of the occupancy", by_policy=True),
             changed(run_oreps, "frozen", FROZEN, slow=1e-4),
         ),
+        Sizes(96, full=192),
     ),
-    tabular_check("entropy_bonus", parameters.ENTROPY_SQUARE),
-    tabular_check("entropy_bonus_closed", parameters.ENTROPY_SQUARE, closed=True),
-    tabular_check("barrier_bonus", parameters.BARRIER),
-    tabular_check("barrier_bonus_local", parameters.BARRIER_LOCAL),
+    tabular_check("entropy_bonus", parameters.ENTROPY_SQUARE, "two stages, two blocks"),
+    tabular_check("entropy_bonus_closed", parameters.ENTROPY_SQUARE, "bandit of gap 0.4", closed=True),
+    tabular_check("barrier_bonus", parameters.BARRIER, "two stages, two blocks"),
+    tabular_check("barrier_bonus_local", parameters.BARRIER_LOCAL, "bandit of gap 0.4"),
     Check(
-        "adversarial_ftrl.entropy_bonus",
+        "adversarial_ftrl.entropy_bonus_mixed",
         Expectation(
-            {"deceptive chain, H=12": partial(tabular_setting, chain, 1_024_000, parameters.ENTROPY_SQUARE)},
-            Sizes(48),
-            0.01,
-            block=Sizes(24),
+            {"deceptive chain, H=12": partial(tabular_setting, chain, 1_024_000, parameters.ENTROPY_MIXED)},
+            Sizes(40),
+            0.02,
+            block=Sizes(20),
         ),
-        partial(bandit_regret, name="entropy_bonus", learner=run_bonus),
+        partial(bandit_regret, name="entropy_bonus_mixed", learner=run_bonus),
         (changed(run_greedy_chain, "no_bonus", "the bonus is dropped: regret 0.35 K, above the bound"),),
-        name="long chain",
         tier=Tier.FULL,
     ),
     expectation_check(
         "barrier_bandit",
         {"losses of both signs": partial(signed_setting, 4_000)},
-        {"losses of both signs, K=64000": partial(signed_setting, 64_000)},
+        {"losses of both signs, K=16000": partial(signed_setting, 16_000)},
         run_signed,
         (changed(run_signed, "entropy", "exponential weights in place of the barrier: linear regret", entropy=True),),
-        runs=320,
+        Sizes(320, full=640),
     ),
-    linear_check("barrier_linear", parameters.LINEAR_BARRIER, 0.8, 200_000),
-    linear_check("barrier_linear_closed", parameters.LINEAR_BARRIER, 1.0, 200_000, closed=True),
-    linear_check("reduced_linear", parameters.LINEAR_REDUCED, 0.5, 100_000),
-    linear_check("reduced_linear_closed", parameters.LINEAR_REDUCED, 0.5, 100_000, closed=True),
-    linear_check("plain_linear", parameters.LINEAR_PLAIN, 0.8, 200_000),
+    linear_check("barrier_linear", parameters.LINEAR_BARRIER, 1.0, episodes=40_000),
+    linear_check("barrier_linear_closed", parameters.LINEAR_BARRIER, 1.0, 4_000, closed=True),
+    linear_check("reduced_linear", parameters.LINEAR_REDUCED, 0.5, episodes=20_000),
+    linear_check("reduced_linear_closed", parameters.LINEAR_REDUCED, 0.7, closed=True),
+    linear_check("plain_linear", parameters.LINEAR_PLAIN, 1.0, episodes=40_000),
     Check(
         "adversarial_ftrl.bandit_lower_bound",
         Expectation(HIDDEN, Sizes(240, full=2_000), ALPHA, block=Sizes(120, full=500)),
