@@ -329,7 +329,7 @@ class _Tally:
         for index, comparison in enumerate(comparisons_of(self.statement(drawn), place)):
             top = max(top, self._note(drawn, place, comparison, index))
         if top >= 0.0:
-            self.histogram[min(int(top * BINS), BINS - 1)] += 1
+            self.histogram[int(min(top * BINS, BINS - 1))] += 1
         return top
 
     def _note(self, drawn: Any, place: str, comparison: Comparison, index: int) -> float:
