@@ -16,7 +16,7 @@ from typing import Any
 
 from proofs_check.evidence import Confidence, Evidence, Finding, Json, Tightness, plain
 from proofs_check.methods.base import Method, Statement, Tier
-from theory.claim import Claim, Level, TheoryError
+from theory.claim import TIERS, Claim, Level, TheoryError
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,15 @@ class Mutant:
         Keyword arguments that turn the statement of the check into the false one.
     drop
         Keys of assumptions that are not demanded of the instances any more.
+    tier
+        The least tier with enough work to refuse it; below it the check must not show anything either.
     """
 
     name: str
     why: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    tier: Tier = Tier.QUICK
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,13 @@ class Check:
         if not self.name:
             object.__setattr__(self, "name", self.method.name)
 
-    @property
-    def variants(self) -> tuple[Mutant | None, ...]:
-        """The statement itself (None), then its mutants."""
-        return (None, *self.mutants)
+    def mutants_at(self, tier: Tier) -> tuple[Mutant, ...]:
+        """Return the mutants that are run at a tier."""
+        return tuple(mutant for mutant in self.mutants if TIERS.index(mutant.tier) <= TIERS.index(tier))
+
+    def variants(self, tier: Tier) -> tuple[Mutant | None, ...]:
+        """Return the statement itself (None), then its mutants at a tier."""
+        return (None, *self.mutants_at(tier))
 
     def statement_of(self, mutant: Mutant | None) -> Statement:
         """Return the statement with the changes of a mutant applied."""
@@ -248,7 +254,8 @@ def _level_and_reason(claim: Claim, outcomes: Sequence[CheckOutcome], unfinished
         return Level.INCONCLUSIVE, unfinished
     if not outcomes:
         return Level.INCONCLUSIVE, "no check of this claim runs at this tier"
-    powerless = [outcome for outcome in outcomes if not outcome.mutants]
+    shown = [outcome for outcome in outcomes if outcome.evidence.finding != Finding.UNDECIDED]
+    powerless = [outcome for outcome in shown if not outcome.mutants]
     if powerless:
         return Level.POWERLESS, f"check {powerless[0].check} has no mutant: nothing shows that it can fail"
     ranked = sorted(findings, key=lambda evidence: _STRENGTH.index(evidence.finding))

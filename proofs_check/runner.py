@@ -186,7 +186,7 @@ class Run:
         needed: list[Task] = []
         for claim in self.claims:
             for check in self._checks(claim):
-                for mutant in check.variants:
+                for mutant in check.variants(self.settings.tier):
                     missing = self._missing(check, mutant)
                     needed += missing if mutant is None else missing[:1]
         return needed
@@ -229,10 +229,12 @@ class Run:
         outcomes: list[CheckOutcome] = []
         missing = 0
         for check in self._checks(claim):
-            missing += sum(len(self._missing(check, mutant)) for mutant in check.variants)
-            if not any(self._missing(check, mutant) for mutant in check.variants):
+            variants = check.variants(self.settings.tier)
+            missing += sum(len(self._missing(check, mutant)) for mutant in variants)
+            if not any(self._missing(check, mutant) for mutant in variants):
                 evidence = self._fold(check, None)
-                mutants = tuple(MutantOutcome.of(mutant, self._fold(check, mutant)) for mutant in check.mutants)
+                refused = check.mutants_at(self.settings.tier)
+                mutants = tuple(MutantOutcome.of(mutant, self._fold(check, mutant)) for mutant in refused)
                 outcomes.append(CheckOutcome(check.name, evidence, mutants))
         unfinished = f"{missing} units of work did not fit into the budget" if missing else ""
         return judge(claim, outcomes, self.settings.tier, self.settings.seed, unfinished)

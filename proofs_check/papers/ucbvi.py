@@ -209,7 +209,9 @@ def _without_exploration(bonus: BonusSpec) -> BonusSpec:
 
 def _regret_check(claim: Claim, bonus: BonusSpec, settings: Instances) -> Check:
     """Return the check of a regret bound; its mutant must exceed the bound on `two_doors`."""
-    mutant = Mutant("no_exploration", NO_EXPLORATION, {"bonus": _without_exploration(bonus)})
+    mutant = Mutant(
+        "no_exploration", NO_EXPLORATION, {"bonus": _without_exploration(bonus)}, tier=Tier(claim.from_tier)
+    )
     statement = partial(regret, claim=claim, bonus=bonus)
     return Check(claim.id, MonteCarlo(settings, Sizes(RUNS), delta=DELTA, alpha=ALPHA), statement, (mutant,))
 

@@ -67,6 +67,14 @@ def test_a_check_without_mutants_has_no_power():
     assert judge(CLAIM, [outcome(Finding.PROOF)], Tier.QUICK, 0).level == Level.POWERLESS
 
 
+def test_a_check_that_shows_nothing_yet_needs_no_mutant_yet():
+    check = Check("p.c", Nothing(), max, (Mutant("m", "w"), Mutant("late", "w", tier=Tier.FULL)))
+    assert [mutant.name for mutant in check.mutants_at(Tier.QUICK)] == ["m"]
+    assert [mutant.name for mutant in check.mutants_at(Tier.SOAK)] == ["m", "late"]
+    assert judge(CLAIM, [outcome(Finding.UNDECIDED)], Tier.QUICK, 0).level == Level.INCONCLUSIVE
+    assert judge(CLAIM, [outcome(Finding.NO_VIOLATION)], Tier.QUICK, 0).level == Level.POWERLESS
+
+
 def test_the_strongest_finding_counts_but_one_refutation_outweighs_it():
     both = [outcome(Finding.NO_VIOLATION, KILLED), outcome(Finding.PROOF, KILLED)]
     assert judge(CLAIM, both, Tier.QUICK, 0).level == Level.PROVED
