@@ -131,7 +131,7 @@ def _run(selectors: list[str], settings: "Settings", ledger: Path, *, quiet: boo
     return verdicts
 
 
-PIPE_WIDTH = 140
+PIPE_WIDTH = 150
 """Columns of a table that is not written to a terminal."""
 
 

@@ -126,7 +126,7 @@ def _nonvacuous(verdict: Verdict) -> str:
     first = min((value for value in known.values() if value is not None), default=None)
     if len(known) == 1 or first is None:
         return "never seen" if first is None else f"{first:,}"
-    return f"{first:,} (first of {len(known)} instances)"
+    return f"{first:,} (best of {len(known)})"
 
 
 def verdict_html(verdict: Verdict) -> str:
