@@ -61,6 +61,8 @@ class RegretCurve:
         ``(N, H, S, A)`` int64, or ``(N, 1, S, A)`` for a learner that pools the stages: final counts, if asked for.
     optimism
         What was seen of the optimism of the plans, if asked for.
+    plans
+        ``(N, H, S, A)``: the Q of the last plan, if asked for.
     """
 
     episodes: IntArray
@@ -68,6 +70,7 @@ class RegretCurve:
     policy_changes: IntArray
     visits: IntArray | None = None
     optimism: OptimismReport | None = None
+    plans: FloatArray | None = None
 
 
 class World(NamedTuple):

@@ -238,6 +238,7 @@ def run_ucbvi(
     scale: float = 1.0,
     record: int = 64,
     keep_visits: bool = False,
+    keep_plans: bool = False,
     check_optimism: bool = False,
 ) -> RegretCurve:
     """Run UCBVI ``runs`` times, independently, and return the exact regret.
@@ -258,8 +259,8 @@ def run_ucbvi(
         Factor of the whole bonus. Only ``scale >= 1`` is covered by the proofs of optimism, and only 1 by the theorems.
     record
         Number of log-spaced records of the regret.
-    keep_visits
-        Whether to return the final counts.
+    keep_visits, keep_plans
+        Whether to return the final counts, and the Q of the last plan.
     check_optimism
         Whether to compare each plan with Q* (at the pairs that the plan changed; costs up to as much as planning).
 
@@ -282,13 +283,16 @@ def run_ucbvi(
     regret, changes = np.empty((runs, points.size)), np.empty(runs, dtype=np.int64)
     first, largest = np.empty(runs, dtype=np.int64), np.empty(runs)
     visits = np.empty((runs, memory.visits.shape[1], S, A), dtype=np.int64)
+    plans = np.empty((runs, H, S, A))
     state = seed_lanes(seeds, runs)
     for run in range(runs):
         forget(memory, start, numbers.largest)
         changes[run], first[run], largest[run] = learn(points, state, run, *setting, regret[run])
         visits[run] = by_pair(memory.visits[0], S)
+        plans[run] = by_pair(memory.tables[Q], S)
     optimism = OptimismReport(first, largest) if check_optimism else None
-    return RegretCurve(points, regret, changes, visits if keep_visits else None, optimism)
+    seen, planned = visits if keep_visits else None, plans if keep_plans else None
+    return RegretCurve(points, regret, changes, seen, optimism, planned)
 
 
 def bonus_numbers(spec: BonusSpec, mdp: FiniteHorizonMDP, episodes: int, delta: float, scale: float = 1.0) -> Bonus:

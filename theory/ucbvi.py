@@ -59,6 +59,17 @@ OPTIMISM = Claim(
     uses=("concentration.hoeffding",),
 )
 
+STAGE_CEILING = Claim(
+    id="ucbvi.stage_ceiling",
+    title="No planned value exceeds the rewards that are left",
+    statement=r"Q_{k,h}(s, a) \le H - h + 1",
+    kind=Kind.INEQUALITY,
+    source=Source(Origin.EXPLICIT, AZAR_2017, note="For the Hoeffding variant; the paper's own variants clip at H."),
+    expected=Level.SUPPORTED,
+    no_bound="a statement about all pairs of all plans",
+    assumptions=(UNIT_REWARDS,),
+)
+
 HOEFFDING = Claim(
     id="ucbvi.hoeffding_regret",
     title="Regret of UCBVI with Hoeffding bonuses",
@@ -76,7 +87,13 @@ HOEFFDING = Claim(
     expected=Level.SUPPORTED,
     bound=Bound(sp.Le(regret, HOEFFDING_REGRET)),
     assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
-    uses=("ucbvi.optimism", "value_difference.telescoping", "counting.inverse_root_sum", "counting.harmonic_sum"),
+    uses=(
+        "ucbvi.optimism",
+        "ucbvi.stage_ceiling",
+        "value_difference.telescoping",
+        "counting.inverse_root_sum",
+        "counting.harmonic_sum",
+    ),
 )
 
 CEILING = Claim(
@@ -141,4 +158,4 @@ ROOT_RATE = Claim(
     uses=("ucbvi.hoeffding_regret",),
 )
 
-CLAIMS = (OPTIMISM, HOEFFDING, CEILING, CHERNOFF_HOEFFDING, BERNSTEIN, ROOT_RATE)
+CLAIMS = (OPTIMISM, STAGE_CEILING, HOEFFDING, CEILING, CHERNOFF_HOEFFDING, BERNSTEIN, ROOT_RATE)

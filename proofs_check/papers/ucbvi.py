@@ -12,14 +12,16 @@ from functools import partial
 
 import numpy as np
 
-from mdps import gymnasium, instances
+from mdps import gymnasium, instances, strategies
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
 from proofs_check.engine import Check, Control, Mutant
+from proofs_check.evidence import Comparison
 from proofs_check.methods.base import Sizes, Tier
 from proofs_check.methods.exact import Instances
 from proofs_check.methods.montecarlo import MonteCarlo, Sample
 from proofs_check.methods.rates import Rates
+from proofs_check.methods.search import Search
 from solvers import ucbvi
 from solvers.baselines import run_q_learning, run_uniform
 from solvers.ucbvi import BonusSpec, run_ucbvi
@@ -168,6 +170,15 @@ def optimism(setting: Setting, seeds: np.random.SeedSequence, runs: int, *, bonu
     return Sample(curve.optimism.largest_violation, 0.0, tolerance=ucbvi.OPTIMISM_TOLERANCE)
 
 
+def stage_ceiling(mdp: FiniteHorizonMDP, *, bonus: BonusSpec) -> Comparison:
+    """Largest excess of the sixth plan over the number of stages that are left; it must not be positive."""
+    curve = run_ucbvi(mdp, episodes=6, seeds=np.random.SeedSequence(0), delta=DELTA, bonus=bonus, keep_plans=True)
+    if curve.plans is None:
+        raise RuntimeError("the run kept no plan")
+    left = np.arange(mdp.horizon, 0, -1)[:, None, None]
+    return Comparison(float((curve.plans[0] - left).max()), 0.0)
+
+
 GAPS = (1.0, 2.0, 4.0, np.inf)
 """Multiples of sqrt(A / K) that the gap of the two-armed instance runs over; capped at 1/4, hence the last one."""
 
@@ -239,6 +250,18 @@ CHECKS = (
                 "no_horizon",
                 "a bonus of range 1 instead of H - h",
                 {"bonus": replace(ucbvi.HOEFFDING, name="no horizon", hoeffding_range="one")},
+            ),
+        ),
+    ),
+    Check(
+        "ucbvi.stage_ceiling",
+        Search(strategies.finite_horizon_mdps, examples=Sizes(40, full=2_000)),
+        partial(stage_ceiling, bonus=ucbvi.HOEFFDING),
+        (
+            Mutant(
+                "one_ceiling",
+                "clipped at V_max of the first stage at every stage, as in a library in use",
+                {"bonus": replace(ucbvi.HOEFFDING, name="one ceiling", clip="horizon")},
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mdps import strategies
 from proofs_check.papers.ucbvi import noisy_doors
+from solvers import planning
 from solvers.ucbvi import run_ucbvi
 from theory import ucbvi as theory
 
@@ -19,6 +20,16 @@ def test_plans_are_optimistic(mdp, seed):
     seeds = np.random.SeedSequence(seed)
     curve = run_ucbvi(mdp, episodes=200, seeds=seeds, delta=1e-6, check_optimism=True)
     assert curve.optimism.first_violation[0] == 0
+
+
+@settings(max_examples=40)
+@given(MODELS, st.integers(0, 2**32))
+def test_plans_lie_between_the_optimal_values_and_what_is_left(mdp, seed):
+    curve = run_ucbvi(mdp, episodes=50, seeds=np.random.SeedSequence(seed), delta=1e-6, runs=2, keep_plans=True)
+    best = planning.backward_induction(mdp, keep_q_values=True).q_values
+    left = np.arange(mdp.horizon, 0, -1)[:, None, None]
+    assert np.all(curve.plans >= best - 1e-9)
+    assert np.all(curve.plans <= left + 1e-12)
 
 
 @settings(max_examples=40)
