@@ -27,7 +27,7 @@ HARMONIC = Claim(
     title="Harmonic sum",
     statement=r"\sum_{i=1}^n \tfrac1i \le 1 + \log n",
     kind=Kind.INEQUALITY,
-    source=Source(Origin.DERIVED, AZAR_2017, note="The usual integral comparison; equality at n = 1."),
+    source=Source(Origin.DERIVED, AZAR_2017, note="By induction: equality at n = 1 by hand, the step by machine."),
     expected=Level.PROVED,
     bound=Bound(sp.Le(sp.Sum(1 / i, (i, 1, n)), 1 + sp.log(n))),
 )
