@@ -10,7 +10,7 @@ either.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,9 @@ class Check:
         Tells several checks of one claim apart.
     tier
         The least tier at which the check runs.
+    figure
+        Returns the data of the figure in place of the method's own, as `proofs_check.report.figures` says; it is run
+        once, as a unit of work of the claim and never of a mutant, and shows nothing that counts for the verdict.
     """
 
     claim: str
@@ -67,6 +70,7 @@ class Check:
     mutants: tuple[Mutant, ...] = ()
     name: str = ""
     tier: Tier = Tier.QUICK
+    figure: Callable[[Tier], Json] | None = None
 
     def __post_init__(self) -> None:
         names = [mutant.name for mutant in self.mutants]

@@ -12,7 +12,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
 import numpy as np
@@ -40,6 +40,9 @@ VERSIONED = (
 
 STATEMENT = ""
 """Name of the variant that is the claim itself."""
+
+FIGURE = "(figure)"
+"""Name of the unit that makes the figure of a check."""
 
 
 class CheckError(RuntimeError):
@@ -111,6 +114,8 @@ def run_task(task: Task, settings: Settings) -> tuple[Task, str | None, str]:
         tuple(assumption for assumption in claim.assumptions if assumption.key not in dropped),
     )
     try:
+        if task.unit == FIGURE and check.figure is not None:
+            return task, dumps(check.figure(settings.tier)), ""
         return task, dumps(check.method.run(check.statement_of(mutant), task.unit, context)), ""
     except Exception as error:
         message = " ".join(str(error).split())
@@ -179,6 +184,8 @@ class Run:
     def _tasks(self, check: Check, mutant: Mutant | None) -> list[Task]:
         variant = STATEMENT if mutant is None else mutant.name
         units = check.method.units(self.settings.tier)
+        if mutant is None and check.figure is not None:
+            units += (FIGURE,)
         return [Task(check.claim, check.name, variant, unit, index) for index, unit in enumerate(units)]
 
     def _needed(self) -> list[Task]:
@@ -246,7 +253,10 @@ class Run:
             results[task.unit] = self._results[task]
             if mutant is not None and check.method.settles(self._results[task]):
                 break
+        figure = results.pop(FIGURE, None)
         evidence = check.method.fold(results)
+        if figure is not None:
+            evidence = replace(evidence, plot=figure)
         variant = STATEMENT if mutant is None else mutant.name
         settings = self.settings
         self.ledger.put_evidence(

@@ -28,6 +28,14 @@ axis, is left out. All kinds take ``title``, ``xlabel`` and ``ylabel``.
                             ``{"edges": [n + 1 numbers], "counts": [n numbers]}``
     ``growth``              pairs (evaluations, largest ratio so far)
 
+``curves``: several curves on one pair of axes.
+    ``curves``              at most six of ``{"label", "x", "y"}``, each with any of ``low`` and ``high`` (band),
+                            ``bound`` (drawn dashed in the colour of the curve), ``slope``, ``interval`` and ``claimed``
+                            (exponents, for the legend and the caption), ``style`` (``"line"``, ``"points"`` or
+                            ``"area"``) and ``muted``
+    ``xscale``, ``yscale``  ``"log"`` (if absent) or ``"linear"``
+    ``caption``             a sentence
+
 Figures are SVG without fonts, dates, scripts or colours of their own: text stays text, and colours are variables of the
 style sheet, so that one drawing serves light, dark and paper. The same data give the same bytes.
 """
@@ -57,13 +65,20 @@ WIDTH, HEIGHT = 6.6, 3.0
 MARGINS = {"left": 0.115, "right": 0.985, "bottom": 0.155, "top": 0.885}
 """Place of the axes; the legend stands above them."""
 
+LEGEND_COLUMNS = 3
+"""Columns of the legend of several curves."""
+
 BINS = 24
 """Bins of a histogram made from a list of ratios."""
 
 INK, MUTED, RULE, DATA, BOUND, SHADE = (f"#0a0b0{digit}" for digit in range(1, 7))
 """Stand-ins for the colours of the style sheet, replaced in the finished drawing."""
 
+SERIES = tuple(f"#0a0b1{digit}" for digit in range(1, 7))
+"""Stand-ins for the colours of several curves."""
+
 COLOURS = {
+    **{colour: f"var(--figure-{place})" for place, colour in enumerate(SERIES, start=1)},
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     RULE: "var(--rule)",
@@ -303,18 +318,80 @@ def _binned(ratios: Sequence[float]) -> tuple[list[float], list[float]]:
     return [low + (high - low) * place / BINS for place in range(BINS + 1)], counts
 
 
+def _curves(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
+    scales = [scale if scale in ("log", "linear") else "log" for scale in (plot.get("xscale"), plot.get("yscale"))]
+    curves = [curve for curve in _list(plot.get("curves")) if isinstance(curve, Mapping)][: len(SERIES)]
+    rows = math.ceil(len(curves) / LEGEND_COLUMNS)
+    margins = {**MARGINS, "top": 0.96 - 0.075 * rows}
+    axes = _axes(canvas, plot, "x", "y", margins, *scales)
+    drawn = [_draw_curve(axes, curve, colour, scales) for curve, colour in zip(curves, SERIES, strict=False)]
+    if not any(drawn):
+        return ""
+    for axis, scale in zip((axes.xaxis, axes.yaxis), scales, strict=True):
+        if scale == "log":
+            _plain_ticks(axis)
+    _legend(axes, LEGEND_COLUMNS)
+    words = [f"{curve.get('label')}: {_exponents(curve)}" for curve in curves if _exponents(curve)]
+    text = str(plot["caption"]) if plot.get("caption") else "Curves"
+    bounds = " Dashed: bounds." if any(_numbers(curve.get("bound")) for curve in curves) else ""
+    return text.rstrip(".") + "." + bounds + (f" Exponents: {'; '.join(words)}." if words else "")
+
+
+def _draw_curve(axes: "Axes", curve: Mapping[str, Json], colour: str, scales: Sequence[str]) -> bool:
+    """Draw one curve with its band and its bound; return whether there was anything to draw."""
+    colour = MUTED if curve.get("muted") else colour
+    x = _numbers(curve.get("x"))
+    y, low, high, bound = (_numbers(curve.get(key)) for key in ("y", "low", "high", "bound"))
+
+    def rows(*columns: Sequence[float]) -> list[list[float]]:
+        wanted = [_drawable if scale == "log" else math.isfinite for scale in (scales[0], *[scales[1]] * 2)]
+        found = zip(*columns, strict=False)
+        kept = [row for row in found if all(test(value) for test, value in zip(wanted, row, strict=False))]
+        return [list(column) for column in zip(*kept, strict=True)]
+
+    line, band, dashed = rows(x, y), rows(x, low, high), rows(x, bound)
+    if band:
+        axes.fill_between(band[0], band[1], band[2], color=colour, alpha=0.2, linewidth=0)
+    if dashed:
+        axes.plot(*dashed, color=colour, linewidth=1.1, linestyle=DASHES)
+    if line and curve.get("style") == "area":
+        axes.fill(*line, color=colour, alpha=0.25, linewidth=0, label=str(curve.get("label", "")))
+    elif line:
+        scattered = {"linestyle": "none", "marker": "o", "markersize": 4.0}
+        points: Any = scattered if curve.get("style") == "points" else {}
+        axes.plot(*line, color=colour, linewidth=1.6, label=str(curve.get("label", "")), **points)
+    return bool(line or band or dashed)
+
+
+def _exponents(curve: Mapping[str, Json]) -> str:
+    slope, claimed, interval = _number(curve.get("slope")), _number(curve.get("claimed")), curve.get("interval")
+    ends = _numbers(interval)
+    text = "" if slope is None else f"fitted {slope:.3f}"
+    text += f" in [{ends[0]:.3f}, {ends[1]:.3f}]" if text and len(ends) == 2 else ""
+    return text + ("" if claimed is None else f"{', ' if text else ''}predicted {claimed:.3g}")
+
+
 _KINDS: dict[str, Callable[["Canvas", Mapping[str, Json]], str]] = {
+    "curves": _curves,
     "regret": _regret,
     "rate": _rate,
     "ratios": _ratios,
 }
 
 
-def _axes(canvas: "Canvas", plot: Mapping[str, Json], xlabel: str, ylabel: str) -> "Axes":
-    axes = canvas.subplots(gridspec_kw=MARGINS)
+def _axes(
+    canvas: "Canvas",
+    plot: Mapping[str, Json],
+    xlabel: str,
+    ylabel: str,
+    margins: Mapping[str, float] = MARGINS,
+    xscale: str = "log",
+    yscale: str = "log",
+) -> "Axes":
+    axes = canvas.subplots(gridspec_kw=dict(margins))
     _dress(axes)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set_xscale(xscale)
+    axes.set_yscale(yscale)
     axes.set_xlabel(str(plot.get("xlabel") or xlabel))
     axes.set_ylabel(str(plot.get("ylabel") or ylabel))
     return axes
@@ -340,8 +417,8 @@ def _power_of_ten(value: float) -> str:
     return f"{prefix}10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
-def _legend(axes: "Axes") -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=4, handlelength=1.6, columnspacing=1.8)
+def _legend(axes: "Axes", columns: int = 4) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=columns, handlelength=1.6, columnspacing=1.8)
 
 
 def _dress(axes: "Axes") -> None:

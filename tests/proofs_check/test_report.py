@@ -56,6 +56,30 @@ RATE = {
     "from": 200,
     "end_slope": 0.497,
 }
+CURVES = {
+    "kind": "curves",
+    "xlabel": "episodes K",
+    "caption": "Regret of two learners",
+    "curves": [
+        {
+            "label": "first",
+            "x": [1, 10, 100],
+            "y": [1, 3, 10],
+            "bound": [9, 30, 90],
+            "slope": 0.5,
+            "interval": [0.45, 0.55],
+        },
+        {
+            "label": "second",
+            "x": [1, 10, 100],
+            "y": [2, 9, 44],
+            "low": [1, 8, 40],
+            "high": [3, 10, 50],
+            "claimed": 2 / 3,
+        },
+        {"label": "third", "x": [1, 50, 50], "y": [2, 2, 4], "style": "area", "muted": True},
+    ],
+}
 RATIOS = {"kind": "ratios", "histogram": [3, 0, 5, 1], "bins": 4, "growth": [[1, 0.25], [90, 0.75], [1200, 0.987]]}
 
 
@@ -439,13 +463,13 @@ def test_prose_with_formulas():
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("plot", [REGRET, RATE, RATIOS], ids=lambda plot: plot["kind"])
+@pytest.mark.parametrize("plot", [REGRET, RATE, RATIOS, CURVES], ids=lambda plot: plot["kind"])
 def test_figure_is_clean_and_captioned(plot):
     drawn = figures.draw(plot, "a/b")
     parsed = Page(str(drawn.svg))
     assert parsed.tags[0][1]["aria-label"] == drawn.caption
     assert not re.search(r"#0a0b|<style|metadata|DejaVu|xlink|http", drawn.svg)
-    assert "var(--figure-data)" in drawn.svg
+    assert re.search(r"var\(--figure-(data|1)\)", drawn.svg)
     assert drawn == figures.draw(plot, "a/b")
 
 
@@ -458,6 +482,17 @@ def test_figures_say_in_words_what_they_show():
     )
     assert "fitted exponent 0.506" in rate.svg
     assert "9 instances" in figures.draw(RATIOS, "").caption
+    assert figures.draw(CURVES, "").caption == (
+        "Regret of two learners. Dashed: bounds. Exponents: first: fitted 0.500 in [0.450, 0.550]; "
+        "second: predicted 0.667."
+    )
+
+
+def test_linear_axes_show_what_is_not_positive():
+    orbit = {"label": "orbit", "x": [0.0, -1.0, 0.5], "y": [1.0, -0.5, 0.0], "style": "points"}
+    plot = {"kind": "curves", "curves": [orbit]}
+    assert figures.draw(plot, "") is None
+    assert "orbit" in figures.draw({**plot, "xscale": "linear", "yscale": "linear"}, "").svg
 
 
 def test_two_figures_of_a_page_share_no_identifier():
@@ -482,6 +517,7 @@ def test_histogram_forms_agree():
         {"kind": "rate", "x": [1], "y": [-1]},
         {"kind": "ratios", "histogram": {"edges": [0, 1], "counts": [1, 2]}},
         {"kind": "ratios", "growth": [[1]]},
+        {"kind": "curves", "curves": [3, {"label": "empty"}, {"x": [1], "y": ["nan"]}]},
     ],
 )
 def test_nothing_to_draw(plot):
@@ -491,11 +527,14 @@ def test_nothing_to_draw(plot):
 SCALARS = st.one_of(st.none(), st.floats(), st.integers(-3, 10**9), st.just("inf"), st.text(max_size=3))
 KEYS = (
     "episodes median low high bound trivial nonvacuous_from runs quantiles x y slope interval claimed at from "
-    "end_slope ratios histogram bins growth title xlabel ylabel"
+    "end_slope ratios histogram bins growth title xlabel ylabel caption xscale yscale"
 )
 DATA = st.one_of(st.lists(SCALARS, max_size=5), st.lists(st.lists(SCALARS, max_size=2), max_size=3), SCALARS)
+CURVE_KEYS = "label x y low high bound slope interval claimed style muted"
+CURVE = st.fixed_dictionaries({}, optional=dict.fromkeys(CURVE_KEYS.split(), DATA))
 PLOTS = st.fixed_dictionaries(
-    {"kind": st.sampled_from(["regret", "rate", "ratios"])}, optional=dict.fromkeys(KEYS.split(), DATA)
+    {"kind": st.sampled_from(["regret", "rate", "ratios", "curves"])},
+    optional={**dict.fromkeys(KEYS.split(), DATA), "curves": st.one_of(DATA, st.lists(CURVE, max_size=7))},
 )
 
 

@@ -47,6 +47,22 @@ def test_a_second_run_computes_nothing(tmp_path):
     assert [v.to_json() for v in first] == [v.to_json() for v in again]
 
 
+def test_a_figure_is_one_more_unit_of_the_claim_and_of_no_mutant(tmp_path):
+    text = (
+        Path(USER)
+        .read_text()
+        .replace("square, (MUTANT,)),", "square, (MUTANT,), figure=lambda tier: {'kind': 'curves', 'tier': tier}),", 1)
+    )
+    module = tmp_path / "illustrated.py"
+    module.write_text(text)
+    bare, plain = run(tmp_path / "plain.sqlite", selectors=("user.true",))
+    verdicts, counts = run(tmp_path / "l.sqlite", Settings(modules=(str(module),)), ("user.true",))
+    assert counts.computed == plain.computed + 1
+    assert verdicts[0].outcomes[0].evidence.plot == {"kind": "curves", "tier": "quick"}
+    assert bare[0].outcomes[0].evidence.plot is None
+    assert verdicts[0].to_json() == bare[0].to_json()
+
+
 def test_workers_and_their_order_do_not_matter():
     reports = []
     for jobs in (1, 2):
