@@ -8,6 +8,7 @@ number of workers or on their order.
 import functools
 import gc
 import hashlib
+import itertools
 import json
 import platform
 import time
@@ -196,7 +197,7 @@ class Run:
                 for mutant in check.variants(self.settings.tier):
                     missing = self._missing(check, mutant)
                     needed += missing if mutant is None else missing[:1]
-        return needed
+        return _interleaved(needed)
 
     def _missing(self, check: Check, mutant: Mutant | None) -> list[Task]:
         tasks = self._tasks(check, mutant)
@@ -263,6 +264,14 @@ class Run:
             check.claim, check.name, variant, settings.tier, settings.seed, self.sources, evidence.to_json()
         )
         return evidence
+
+
+def _interleaved(tasks: Sequence[Task]) -> list[Task]:
+    """Take turns between families and then between checks, so that workers seldom compile the same kernel at once."""
+    families: dict[str, list[Task]] = {}
+    for task in sorted(tasks, key=lambda task: task.index):
+        families.setdefault(task.claim.split(".")[0], []).append(task)
+    return [task for turn in itertools.zip_longest(*families.values()) for task in turn if task is not None]
 
 
 def _map(tasks: Iterable[Task], settings: Settings) -> Iterator[tuple[Task, str | None, str]]:

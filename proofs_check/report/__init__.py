@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 
+PARALLEL_FROM = 16
+"""Fewest figures that are worth the start of other processes."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -56,7 +59,7 @@ def build(verdicts: Sequence[Verdict], settings: Settings) -> str:
         sections=sections(verdicts),
         known={verdict.claim.id for verdict in verdicts},
         used_by=used_by(verdicts),
-        figures=draw_figures(verdicts),
+        figures=draw_figures(verdicts, settings.jobs),
         graph=graph.draw(verdicts),
         levels=list(Level),
         counts=words.counts(verdicts),
@@ -94,15 +97,24 @@ def used_by(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
     return users
 
 
-def draw_figures(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], Figure]:
-    """Return the figures by claim and check."""
-    drawn: dict[tuple[str, str], Figure] = {}
-    for verdict in verdicts:
-        for outcome in verdict.outcomes:
-            figure = figures.draw(outcome.evidence.plot, f"{verdict.claim.id}/{outcome.check}")
-            if figure is not None:
-                drawn[verdict.claim.id, outcome.check] = figure
-    return drawn
+def draw_figures(verdicts: Sequence[Verdict], jobs: int = 1) -> dict[tuple[str, str], Figure]:
+    """Return the figures by claim and check, drawn by ``jobs`` processes."""
+    plots = {
+        (verdict.claim.id, outcome.check): outcome.evidence.plot
+        for verdict in verdicts
+        for outcome in verdict.outcomes
+        if outcome.evidence.plot is not None
+    }
+    names = [f"{claim}/{check}" for claim, check in plots]
+    if jobs == 1 or len(plots) < PARALLEL_FROM:
+        drawn = list(map(figures.draw, plots.values(), names))
+    else:
+        import joblib
+
+        drawn = joblib.Parallel(n_jobs=jobs, batch_size=4)(
+            joblib.delayed(figures.draw)(plot, name) for plot, name in zip(plots.values(), names, strict=True)
+        )
+    return {key: figure for key, figure in zip(plots, drawn, strict=True) if figure is not None}
 
 
 def _environment() -> "Environment":
