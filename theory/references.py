@@ -148,6 +148,14 @@ LIU_2024 = Paper(
     "AISTATS",
     arxiv="2402.15399",
 )
+LUO_2021 = Paper(
+    "luo_2021",
+    "Policy Optimization in Adversarial MDPs: Improved Exploration via Dilated Bonuses",
+    ("Luo", "Wei", "Lee"),
+    2021,
+    "NeurIPS",
+    arxiv="2107.08346",
+)
 MAURER_2009 = Paper(
     "maurer_2009",
     "Empirical Bernstein Bounds and Sample Variance Penalization",
