@@ -28,8 +28,11 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from mdps.control import EnvelopePolicy, LinearPlant, MeasurementDisturbance
 from mdps.errors import InvalidModelError
+from mdps.linear import LinearMDP
 from mdps.rational import RationalDiscountedMDP, RationalMDP
+from mdps.robust import RobustLinearMDP, SetKind
 from mdps.tabular import DiscountedMDP, FiniteHorizonMDP, RewardLaw
 from mdps.validation import FloatArray, IntArray
 
@@ -295,3 +298,117 @@ def _policy_shape(mdp: AnyMDP) -> tuple[int, ...]:
     if isinstance(mdp, FiniteHorizonMDP | RationalMDP):
         return mdp.horizon, mdp.n_states
     return (mdp.n_states,)
+
+
+# Control
+
+
+def linear_plants(max_states: int = 3, max_inputs: int = 2, *, stable: bool = False) -> SearchStrategy[LinearPlant]:
+    """Linear plants with entries among the multiples of 1/4 in [-1, 1]; if ``stable``, rescaled to norm at most 3/4.
+
+    The simplest one is A = 0, B = 0.
+    """
+    sizes = st.tuples(st.integers(1, max_states), st.integers(1, max_inputs))
+
+    def of_sizes(shape: tuple[int, int]) -> SearchStrategy[LinearPlant]:
+        n, m = shape
+        entries = st.lists(st.integers(-GRID, GRID), min_size=n * (n + m), max_size=n * (n + m))
+        return entries.map(lambda flat: _plant(flat, n, stable))
+
+    return sizes.flatmap(of_sizes)
+
+
+def scalar_policies(max_points: int = 5, max_slope: int = 2) -> SearchStrategy[EnvelopePolicy]:
+    """Scalar Lipschitz policies on the line: the central extension of up to ``max_points`` Lipschitz samples."""
+    samples = st.lists(st.tuples(st.integers(-8, 8), st.integers(-8, 8)), min_size=1, max_size=max_points)
+    return st.builds(_scalar_policy, samples, st.integers(1, 4 * max_slope).map(lambda k: k / 4.0))
+
+
+def measurement_errors(dimension: int, bound: float, max_steps: int = 8) -> SearchStrategy[MeasurementDisturbance]:
+    """Errors of the measurement of Euclidean norm at most ``bound``; the simplest one is no error in one step."""
+    step = st.lists(st.integers(-GRID, GRID), min_size=dimension, max_size=dimension)
+    scale = bound / (GRID * dimension**0.5)
+    sequences = st.lists(step, min_size=1, max_size=max_steps)
+    return sequences.map(lambda rows: MeasurementDisturbance(scale * np.array(rows, dtype=np.float64), bound))
+
+
+def _plant(flat: list[int], n: int, stable: bool) -> LinearPlant:
+    matrix = np.array(flat, dtype=np.float64).reshape(n, -1) / GRID
+    drift = matrix[:, :n]
+    size = float(np.linalg.norm(drift, 2))
+    return LinearPlant(drift * (0.75 / size) if stable and size > 0.75 else drift, matrix[:, n:])
+
+
+def _scalar_policy(samples: list[tuple[int, int]], slope: float) -> EnvelopePolicy:
+    """Return the central extension of samples that are first lowered to the envelope of each other's cones."""
+    points = np.array(sorted({place for place, _ in samples}), dtype=np.float64) / 8.0
+    heights = {place / 8.0: value / 8.0 for place, value in samples}
+    raw = np.array([heights[point] for point in points.tolist()])
+    values = (raw + slope * np.abs(points[:, None] - points)).min(axis=1)
+    return EnvelopePolicy(points[:, None], values, slope)
+
+
+# Robust linear models
+
+
+def linear_mdps(
+    max_states: int = 3, max_actions: int = 3, max_factors: int = 3, max_horizon: int = 3
+) -> SearchStrategy[LinearMDP]:
+    """Linear models whose last state is a fail state with a factor of its own, the last one; rewards in [0, 1].
+
+    ``max_states`` and ``max_factors`` do not count the fail state and its factor. Features are the same at all stages.
+    """
+    sizes = st.tuples(
+        st.integers(1, max_states),
+        st.integers(1, max_actions),
+        st.integers(1, max_factors),
+        st.integers(1, max_horizon),
+    )
+    return sizes.flatmap(lambda size: _linear_of_sizes(*size))
+
+
+def robust_mdps(kinds: Sequence[SetKind] = ("tv_constrained",), **sizes: int) -> SearchStrategy[RobustLinearMDP]:
+    """Robust linear models of the given kinds with a fail state; one level, a multiple of 1/8 in [1/8, 1], for all.
+
+    ``sizes`` are passed to `linear_mdps`.
+    """
+    levels = st.integers(1, 8).map(lambda k: k / 8.0)
+
+    def around(mdp: LinearMDP, kind: SetKind, level: float) -> RobustLinearMDP:
+        return RobustLinearMDP(mdp, kind, level, mdp.n_states - 1)
+
+    return st.builds(around, linear_mdps(**sizes), st.sampled_from(list(kinds)), levels)
+
+
+def log_policies(mdp: LinearMDP) -> SearchStrategy[FloatArray]:
+    """Stochastic policies of full support by their logarithms, ``(H, S, A)``; the simplest one is uniform."""
+    shape = (mdp.horizon, mdp.n_states, mdp.n_actions)
+    size = int(np.prod(shape))
+    weights = st.lists(st.integers(1, MAX_WEIGHT), min_size=size, max_size=size)
+
+    def normalised(flat: list[int]) -> FloatArray:
+        table = np.array(flat, dtype=np.float64).reshape(shape)
+        result: FloatArray = np.log(table / table.sum(axis=-1, keepdims=True))
+        return result
+
+    return weights.map(normalised)
+
+
+def _linear_of_sizes(n_states: int, n_actions: int, n_factors: int, horizon: int) -> SearchStrategy[LinearMDP]:
+    pairs, factors = n_states * n_actions, n_factors * horizon
+    features = st.lists(distributions(n_factors + 1), min_size=pairs, max_size=pairs)
+    measures = st.lists(distributions(n_states + 1), min_size=factors, max_size=factors)
+    rewards = st.lists(st.integers(0, GRID), min_size=factors, max_size=factors)
+
+    def model(phi: list[FloatArray], mu: list[FloatArray], theta: list[int]) -> LinearMDP:
+        table = np.zeros((n_states + 1, n_actions, n_factors + 1))
+        table[:-1] = np.array(phi).reshape(n_states, n_actions, n_factors + 1)
+        table[-1, :, -1] = 1.0
+        laws = np.zeros((horizon, n_factors + 1, n_states + 1))
+        laws[:, :-1] = np.array(mu).reshape(horizon, n_factors, n_states + 1)
+        laws[:, -1, -1] = 1.0
+        weights = np.zeros((horizon, n_factors + 1))
+        weights[:, :-1] = np.array(theta).reshape(horizon, n_factors) / GRID
+        return LinearMDP(table, laws, weights)
+
+    return st.builds(model, features, measures, rewards)
