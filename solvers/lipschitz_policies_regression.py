@@ -71,6 +71,9 @@ from solvers.lipschitz_policies_duality import (
 ROUNDING = 1e-13
 """Violation of a pair that counts as none, relative to the spread of the values."""
 
+FRESH = 0.6
+"""Share of the pairs found by the last scan that must be violated still (among all found so far) to go without one."""
+
 MAX_ROUNDS, MAX_CONE_ROUNDS = 500, 30
 
 
@@ -203,15 +206,20 @@ def _forest(
     limits, dual, values = alpha * pair_distances(points, pairs), np.zeros(len(pairs)), targets.copy()
     found, excess = np.empty((size * partners, 2), np.int64), np.empty(size * partners)
     parent, link = np.empty(size, np.int64), np.empty(size, np.int64)
+    known, reach, last = np.empty((0, 2), np.int64), np.empty(0), 0
     for rounds in range(MAX_ROUNDS):
         if rounds or len(pairs) == 0:
-            count = kernels.worst_partners(columns, values[None], alpha, 0.0, found, excess)
-            new = found[:count][excess[:count] > tolerance]
-            if len(new) == 0:
-                break
+            violated = np.abs(values[known[:, 0]] - values[known[:, 1]]) > reach + tolerance
+            new, room = known[violated], reach[violated]
+            if len(new) <= FRESH * last:
+                count = kernels.worst_partners(columns, values[None], alpha, 0.0, found, excess)
+                new = found[:count][excess[:count] > tolerance]
+                if len(new) == 0:
+                    break
+                room = alpha * pair_distances(points, new)
+                known, reach, last = np.concatenate([known, new]), np.concatenate([reach, room]), len(new)
             kept = dual != 0.0
-            pairs = np.concatenate([pairs[kept], new])
-            limits = np.concatenate([limits[kept], alpha * pair_distances(points, new)])
+            pairs, limits = np.concatenate([pairs[kept], new]), np.concatenate([limits[kept], room])
             dual = np.concatenate([dual[kept], np.zeros(len(new))])
         kernels.scalar_sweeps(pairs, limits, inverse, dual, values, relaxation, sweeps)
         kernels.span_forest(pairs, limits, dual, parent, link)
