@@ -42,11 +42,12 @@ import sympy as sp
 from theory.claim import Bound, Claim, Kind, Level, Origin, Source
 from theory.references import FATKHULLIN_2023
 from theory.symbols import H, T, error, gamma
+from theory.symbols import t as iteration
 
 ONE_FIFTH, ONE_THIRD, HALF = sp.Rational(1, 5), sp.Rational(1, 3), sp.Rational(1, 2)
 
-t = sp.Symbol("t", integer=True, nonnegative=True)
-"""Iteration, from 0."""
+t = iteration
+"""Iteration; expressions hold from t = 0 on."""
 
 M_g, M_h, l_2, r_max = sp.symbols("M_g M_h l_2 r_max", nonnegative=True)
 """Bounds of score, log-Hessian, third derivative of the log-policy, and reward."""
@@ -60,8 +61,8 @@ sigma_g, sigma_h, B_2, L_g, L_h, D_h = sp.symbols("sigma_g sigma_h B_2 L_g L_h D
 bias, truncation = sp.symbols("b D", nonnegative=True)
 """Bias b = sqrt(eps_bias) / (1 - gamma), and D = D_g gamma^H."""
 
-offset, batch, first_gap = sp.Symbol("tau_0", positive=True), sp.Symbol("B_0", positive=True), sp.Symbol("delta_0")
-"""Shift of the schedule, trajectories in the first direction, first optimality gap."""
+offset, first_gap = sp.Symbol("tau_0", positive=True), sp.Symbol("delta_0", nonnegative=True)
+"""Shift of the schedule, first optimality gap."""
 
 C_2 = sp.Symbol("C_2", positive=True)
 """Factor of the error in the ascent lemma: 1 + c, or 8/3 in the form of the paper."""
@@ -72,7 +73,7 @@ C_2 = sp.Symbol("C_2", positive=True)
 
 @dataclass(frozen=True)
 class Schedule:
-    """Momentum weight eta_t and step gamma_t as expressions in ``t`` (and ``scale`` or ``gamma_0``)."""
+    """Momentum weight eta_t and step gamma_t as expressions in ``t`` (and ``scale`` or ``gamma_0``), from t = 0 on."""
 
     momentum: sp.Expr
     step: sp.Expr
@@ -96,7 +97,10 @@ SCHEDULES: Mapping[str, Schedule] = {
 }
 """Schedules of the methods; "shifted" is that of N-HARPG from which bounds that say something follow."""
 
-PAPER_SCALE = 3 * M_g / mu
+DOMINATION = mu / M_g
+"""kappa on the whole space."""
+
+PAPER_SCALE = 3 / DOMINATION
 """Step scale of the paper: c = 1/3 and kappa = mu_F / M_g."""
 
 HARPG_FIRST_STEP = sp.Min(
@@ -138,9 +142,6 @@ HESSIAN_LIPSCHITZ = r_max * (
     ROOT * (2 * M_g**3 + 3 * M_g * M_h) / (1 - gamma) ** sp.Rational(5, 2) + l_2 / (1 - gamma) ** 2
 )
 """L_h."""
-
-DOMINATION = mu / M_g
-"""kappa."""
 
 
 @dataclass(frozen=True)
@@ -227,12 +228,10 @@ PATH_LENGTH = 2 / (c * kappa) * sp.log((T + offset - 1) / (offset - 1))
 """Bound of the sum of the steps of the shifted schedule."""
 
 
-def shifted_gap(weighted_errors: Any) -> sp.Expr:
-    """Return the bound of the gap under the shifted schedule.
+WEIGHTED_LOSSES = sp.Symbol("losses", nonnegative=True)
+"""Sum over t < T of (t + tau_0)^2 gamma_t (C_2 (E||e_t|| + D) + L_g gamma_t / 2)."""
 
-    ``weighted_errors`` is the sum of (t + tau_0)^2 gamma_t (C_2 (E||e_t|| + D) + L_g gamma_t / 2).
-    """
-    return bias + ((offset - 1) ** 2 * first_gap + weighted_errors) / (T + offset - 1) ** 2
+SHIFTED_GAP = bias + ((offset - 1) ** 2 * first_gap + WEIGHTED_LOSSES) / (T + offset - 1) ** 2
 
 
 # The Cauchy bandit: one state, reward 1 / (1 + a^2), action of law Cauchy(theta, 1)
@@ -306,8 +305,8 @@ ERRORS = (
     claim(
         "midpoint",
         "With three stages the midpoint is as good as a uniform point",
-        r"H \le 3: \quad \mathbb E_{\hat\tau \sim \hat\theta(1/2)} [B(\hat\tau, \hat\theta(\tfrac12)) \Delta] "
-        r"= \nabla J_H(\theta) - \nabla J_H(\theta')",
+        r"H \le 3: \quad \mathbb E_{\hat\tau \sim \hat\theta(1/2)} [B(\hat\tau, \hat\theta(\tfrac12)) \Delta] = "
+        r"\nabla J_H(\theta) - \nabla J_H(\theta')",
         Kind.IDENTITY,
         Level.CERTIFIED,
         note="For affine policies, whose Hessian is affine along a segment: such models cannot tell a midpoint apart.",
@@ -319,14 +318,13 @@ ERRORS = (
         "Variance recursion of N-HARPG, an equality",
         (
             r"V_t = (1 - \eta_t)^2 V_{t-1} + \eta_t^2\, \mathbb E\, \mathrm{Var}(g(\tau_t, \theta_t)) + (1 - "
-            r"\eta_t)^2\, "
-            r"\mathbb E\, \mathrm{Var}(B(\hat\tau_t, \hat\theta_t) \Delta_t)"
+            r"\eta_t)^2\, \mathbb E\, \mathrm{Var}(B(\hat\tau_t, \hat\theta_t) \Delta_t)"
         ),
         Kind.IDENTITY,
         Level.CERTIFIED,
         note=(
             "The two trajectories of an iteration must be independent. By enumeration of all runs of two iterations, "
-            "with a step that depends on the first trajectory and q at the nodes of Simpson's rule."
+            "with a step that depends on the first trajectory and q at an end: as good as uniform for two stages."
         ),
         no_bound=IN_MODELS,
         uses=ours("error_martingale"),
@@ -350,8 +348,8 @@ ERRORS = (
         "transport",
         "Extrapolation cancels the linear part of the bias",
         (
-            r"(1 - \eta) (\nabla J(\theta_{t-1}) - \nabla J(\theta_t)) + \eta\, (\nabla J(\tilde\theta_t) - "
-            r"\nabla J(\theta_t)) \text{ vanishes for quadratic } J, \text{ and has norm at most } \tfrac12 L_h "
+            r"(1 - \eta) (\nabla J(\theta_{t-1}) - \nabla J(\theta_t)) + \eta\, (\nabla J(\tilde\theta_t) - \nabla "
+            r"J(\theta_t)) \text{ vanishes for quadratic } J, \text{ and has norm at most } \tfrac12 L_h "
             r"\gamma_{t-1}^2 \tfrac{1 - \eta}{\eta}"
         ),
         Kind.IDENTITY,
@@ -410,8 +408,8 @@ SUMS = (
         "power_sums",
         "Sums behind the closed forms",
         (
-            r"\sum_{n=1}^T n^q \le \frac{(T + 1)^{q+1}}{q + 1} \ (0 \le q \le 1), \quad "
-            r"\sum_{n=1}^T \Big( \sqrt n + \frac{1}{\sqrt n} \Big) \le \tfrac23 (T + 1)^{3/2} + 2 \sqrt{T + 1}"
+            r"\sum_{n=1}^T n^q \le \frac{(T + 1)^{q+1}}{q + 1} \ (q = \tfrac35, \tfrac23), \quad \sum_{n=1}^T \Big( "
+            r"\sqrt n + \frac{1}{\sqrt n} \Big) \le \tfrac23 (T + 1)^{3/2} + 2 \sqrt{T + 1}"
         ),
         Kind.INEQUALITY,
         Level.PROVED,
@@ -423,8 +421,8 @@ SUMS = (
         "Sharp constants of the sum lemma",
         (
             r"\sum_{t < T} \gamma_t \prod_{s=t+1}^{T-1} (1 - \eta_s) \le C(p, q)\, \frac{\gamma_T}{\eta_T}, \quad "
-            r"\gamma_t = \big( \tfrac{2}{t+2} \big)^p,\ \eta_t = \big( \tfrac{2}{t+2} \big)^q: \quad "
-            r"C(\tfrac85, \tfrac45) = 1.396,\ C(\tfrac65, \tfrac45) = 1.177,\ C(1, \tfrac45) = 1.085"
+            r"\gamma_t = \big( \tfrac{2}{t+2} \big)^p,\ \eta_t = \big( \tfrac{2}{t+2} \big)^q: \quad C(\tfrac85, "
+            r"\tfrac45) = 1.396,\ C(\tfrac65, \tfrac45) = 1.177,\ C(1, \tfrac45) = 1.085"
         ),
         Kind.INEQUALITY,
         Level.PROVED,
@@ -433,6 +431,7 @@ SUMS = (
             "The step of the induction, from T = 3 for the first pair and from T = 1 for the others, and the values "
             "before. The closed form of the constant in use is of the order 10^15 for the first pair."
         ),
+        from_tier="full",
         no_bound=IN_SEQUENCES,
     ),
     claim(
@@ -448,14 +447,13 @@ SUMS = (
     claim(
         "igt_horizon",
         "Horizon of N-PG-IGT, if gradients are truncated before they are transported",
-        r"\gamma^H \le (T + 1)^{-6/5} \implies \gamma^H \eta_T^{-1} = O(T^{-2/5}), \quad \eta_T = \big( "
-        r"\tfrac{2}{T + 2} "
-        r"\big)^{4/5}",
+        r"\gamma^H \le (T + 1)^{-6/5} \implies \gamma^H \eta_T^{-1} = O(T^{-2/5}), \quad \eta_T = \big( \tfrac{2}{T + "
+        r"2} \big)^{4/5}",
         Kind.RATE,
         Level.PROVED,
         note=(
-            "With gamma^H = 1 / (T + 1) only T^(-1/5). No such term arises if the Hessian of J_H itself is taken to be "
-            "Lipschitz, as in n_harpg.igt_error."
+            "With gamma^H = 1 / (T + 1) only T^(-1/5). No such term arises if the Hessian of J_H itself is taken to "
+            "be Lipschitz, as in n_harpg.igt_error."
         ),
         no_bound="a statement about orders",
         uses=("n_harpg.horizon",),
@@ -482,9 +480,8 @@ GAPS = (
         "Optimality gap of N-HARPG",
         (
             r"\delta_T \le b + C_2 \bar\gamma D + \frac{4 C_2}{\sqrt 3} \bar\gamma \sqrt{\sigma_g^2 + \bar\gamma^2 "
-            r"B_2} "
-            r"\Big[ \frac{2}{3 \sqrt{T + 1}} + \frac{2}{(T + 1)^{3/2}} \Big] + \frac{2 L_g \bar\gamma^2}{T + 1}, \quad "
-            r"\bar\gamma = \frac{1}{c \kappa},\ C_2 = 1 + c"
+            r"B_2} \Big[ \frac{2}{3 \sqrt{T + 1}} + \frac{2}{(T + 1)^{3/2}} \Big] + \frac{2 L_g \bar\gamma^2}{T + 1}, "
+            r"\quad \bar\gamma = \frac{1}{c \kappa},\ C_2 = 1 + c"
         ),
         Kind.EXPECTATION,
         Level.SUPPORTED,
@@ -498,8 +495,7 @@ GAPS = (
         "Optimality gap of N-PG-IGT",
         (
             r"\delta_T \le b + C_2 \bar\gamma D + \tfrac54 C_2 2^{2/5} \bar\gamma (\sigma_g + 0.535\, L_h "
-            r"\bar\gamma^2) "
-            r"\frac{(T + 2)^{8/5}}{(T + 1)^2} + \frac{2 L_g \bar\gamma^2}{T + 1}"
+            r"\bar\gamma^2) \frac{(T + 2)^{8/5}}{(T + 1)^2} + \frac{2 L_g \bar\gamma^2}{T + 1}"
         ),
         Kind.EXPECTATION,
         Level.SUPPORTED,
@@ -525,8 +521,8 @@ GAPS = (
         "pg",
         "Optimality gap of the plain policy gradient",
         (
-            r"\delta_T \le \tfrac35 \Big[ \frac{2^{-2/3}}{\gamma_0 \kappa^2} + 2^{1/3} L_g \sigma_g^2 \gamma_0^2 \Big] "
-            r"\frac{(T + 2)^{5/3}}{(T + 1)^2}, \quad \gamma_t = \gamma_0 \big( \tfrac{2}{t + 2} \big)^{2/3}"
+            r"\delta_T \le \tfrac35 \Big[ \frac{2^{-2/3}}{\gamma_0 \kappa^2} + 2^{1/3} L_g \sigma_g^2 \gamma_0^2 "
+            r"\Big] \frac{(T + 2)^{5/3}}{(T + 1)^2}, \quad \gamma_t = \gamma_0 \big( \tfrac{2}{t + 2} \big)^{2/3}"
         ),
         Kind.EXPECTATION,
         Level.SUPPORTED,
@@ -539,9 +535,8 @@ GAPS = (
         "Optimality gap of HARPG",
         (
             r"\delta_T \le \frac{2 \Lambda_1}{T + 1} + \frac{4 \sqrt 2}{\sqrt{T + 1}} \Big[ \frac{1}{8 \gamma_0 "
-            r"\kappa^2} "
-            r"+ 2 \gamma_0 \sigma_g^2 \Big], \quad \Lambda_1 = \delta_1 + 2 \gamma_0 \eta_1^{-1/2} V_1,\ \gamma_0 \le "
-            r"\frac{0.39}{\sqrt{B_2}}"
+            r"\kappa^2} + 2 \gamma_0 \sigma_g^2 \Big], \quad \Lambda_1 = \delta_1 + 2 \gamma_0 \eta_1^{-1/2} V_1,\ "
+            r"\gamma_0 \le \frac{0.39}{\sqrt{B_2}}"
         ),
         Kind.EXPECTATION,
         Level.SUPPORTED,
@@ -561,17 +556,16 @@ GAPS = (
         "The explicit bounds have the orders that the paper states",
         (
             r"\text{beyond } b \text{ and } D: \quad \text{N-HARPG, HARPG } O(T^{-1/2}), \quad \text{N-PG-IGT } "
-            r"O(T^{-2/5}), \quad \text{PG, N-PG-M } O(T^{-1/3}); \quad \sqrt T\, (\delta_T - b) \to \frac{16}{3 "
-            r"\sqrt 3} "
-            r"\frac{\sqrt{\sigma_g^2 + B_2 / \kappa^2}}{\kappa} \ (c = 1)"
+            r"O(T^{-2/5}), \quad \text{PG, N-PG-M } O(T^{-1/3}); \quad \sqrt T\, (\delta_T - b) \to \frac{16}{3 \sqrt "
+            r"3} \frac{\sqrt{\sigma_g^2 + B_2 / \kappa^2}}{\kappa} \ (c = 1)"
         ),
         Kind.RATE,
         Level.PROVED,
         origin=Origin.EXPLICIT,
         note=(
-            "Stated there: last-iterate rates T^(-2/5) of N-PG-IGT and T^(-1/2) of HARPG (bias 2 b) and N-HARPG "
-            "(bias b), "
-            "so eps^(-5/2) and eps^(-2) trajectories. With the printed c = 1/3 and C_2 = 8/3: 64 / (3 3^(1/2)) / kappa."
+            "Stated there: last-iterate rates T^(-2/5) of N-PG-IGT and T^(-1/2) of HARPG (bias 2 b) and N-HARPG (bias "
+            "b), so eps^(-5/2) and eps^(-2) trajectories. With the printed c = 1/3 and C_2 = 8/3: 64 / (3 3^(1/2)) / "
+            "kappa."
         ),
         no_bound="a statement about orders",
         uses=ours("n_harpg", "n_pg_igt", "n_pg_m", "pg", "harpg"),
@@ -589,10 +583,10 @@ VACUITY = (
         Kind.INEQUALITY,
         Level.PROVED,
         note=(
-            "Along steepest ascent of f by arc length, a(s) = f - eps'/kappa grows like exp(kappa s), and f by at most "
-            "G s + L s^2 / 2 with G the first slope. Proved: at s = 3 L / (a kappa^3) + (6 G / (a kappa^3))^(1/2) the "
-            "first exceeds the second for every a > 0. So the global rates hold at the first iterate already, and a "
-            "class without bias is non-degenerate everywhere only if J is constant."
+            "Along steepest ascent of f by arc length, a(s) = f - eps'/kappa grows like exp(kappa s), and f by at "
+            "most G s + L s^2 / 2 with G the first slope. Proved: at s = 3 L / (a kappa^3) + (6 G / (a "
+            "kappa^3))^(1/2) the first exceeds the second for every a > 0. So the global rates hold at the first "
+            "iterate already, and a class without bias is non-degenerate everywhere only if J is constant."
         ),
         no_bound="a statement about functions",
     ),
@@ -613,8 +607,8 @@ LOCAL = (
         "shifted_error",
         "Error of N-HARPG under the shifted schedule",
         (
-            r"W_t = (t + \tau_0 - 1)^2 (t + \tau_0)^2 V_t: \quad W_t \le W_{t-1} + 4 (t + \tau_0 - 1)^2 \sigma_g^2 + 4 "
-            r"\bar\gamma^2 B_2 (t + \tau_0 - 2)^2 \quad (\eta_t = \tfrac{2}{t + \tau_0},\ \gamma_t = \bar\gamma\, "
+            r"W_t = (t + \tau_0 - 1)^2 (t + \tau_0)^2 V_t: \quad W_t \le W_{t-1} + 4 (t + \tau_0 - 1)^2 \sigma_g^2 + "
+            r"4 \bar\gamma^2 B_2 (t + \tau_0 - 2)^2 \quad (\eta_t = \tfrac{2}{t + \tau_0},\ \gamma_t = \bar\gamma\, "
             r"\tfrac{2}{t + \tau_0})"
         ),
         Kind.INEQUALITY,
@@ -658,17 +652,16 @@ LOCAL = (
         "N-HARPG started near an optimum, with constants of a ball",
         (
             r"(T + \tau_0 - 1)^2\, \delta_T \le (\tau_0 - 1)^2 \delta_0 + \sum_{t < T} (t + \tau_0)^2 \gamma_t \big( "
-            r"(1 + c) \sqrt{V_t} + \tfrac12 L_g \gamma_t \big), \quad V_t \text{ from n\_harpg.shifted\_error},\ V_0 = "
-            r"\sigma_g^2 / B_0"
+            r"(1 + c) \sqrt{V_t} + \tfrac12 L_g \gamma_t \big), \quad V_t \text{ from n\_harpg.shifted\_error},\ V_0 "
+            r"= \sigma_g^2 / B_0"
         ),
         Kind.EXPECTATION,
         Level.SUPPORTED,
         note=(
-            "On the Cauchy bandit, whose iterates stay in |theta| <= R surely. Below the first gap, that is where "
-            "it says "
-            "something, only for offsets of 10^4 and more."
+            "On the Cauchy bandit, whose iterates stay in |theta| <= R surely. Below the first gap, that is where it "
+            "says something, only for offsets of 10^4 and more."
         ),
-        no_bound="the right side is a sum over a recursion",
+        bound=at_most(gap, SHIFTED_GAP),
         uses=(
             *ours("gap_recursion", "shifted_error", "path_length", "cauchy_domination", "cauchy_constants"),
             *lemmas("weighted_recursion"),
@@ -713,9 +706,8 @@ RUNS = (
         Kind.HIGH_PROBABILITY,
         Level.REFUTED,
         erratum=(
-            "The softmax saturates in the first steps: about half of the runs are stuck for ever, on two states "
-            "and two "
-            "actions from the uniform policy. With steps 1 / (t + 2) all of them converge."
+            "The softmax saturates in the first steps: about half of the runs are stuck for ever, on two states and "
+            "two actions from the uniform policy. With steps 1 / (t + 2) all have converged after 10^4."
         ),
         note="What is lost with the condition on the Fisher matrix. The law of the gap has two modes: no mean is "
         "asserted.",

@@ -7,7 +7,7 @@ scalar linear-quadratic regulator, where domination is an identity between ratio
 
 import sympy as sp
 
-from theory.claim import Kind, Level, Origin
+from theory.claim import Assumption, Fails, Holds, Kind, Level, Origin
 from theory.n_harpg import (
     CAUSAL_MOMENT,
     GRADIENT_MOMENT,
@@ -27,18 +27,28 @@ from theory.n_harpg import (
 )
 from theory.symbols import H, error, gamma
 
+LEAST_FISHER = 1e-6
+"""Least eigenvalue at which a Fisher matrix in floating point counts as positive."""
+
+
+def _non_degenerate(case: object) -> Holds | Fails:
+    least: float = case.least_fisher  # type: ignore[attr-defined]
+    return Holds() if least >= LEAST_FISHER else Fails(f"the least eigenvalue of the Fisher matrix is {least:.3g}")
+
+
+NON_DEGENERATE = Assumption("fisher_non_degenerate", r"F_\rho(\theta) \succeq \mu_F I,\ \mu_F > 0", _non_degenerate)
+
 POLICIES = (
     claim(
         "third_moment",
         "Third central moment of a bounded variable",
-        r"|\mathbb E (X - \mathbb E X)^3| \le \frac{R^3}{6 \sqrt 3}, \quad \mathrm{Var}(X) \le \frac{R^2}{4} "
-        r"\quad (0 \le X \le R)",
+        r"|\mathbb E (X - \mathbb E X)^3| \le \frac{R^3}{6 \sqrt 3}, \quad \mathrm{Var}(X) \le \frac{R^2}{4} \quad (0 "
+        r"\le X \le R)",
         Kind.INEQUALITY,
         Level.PROVED,
         note=(
             "With m = E X / R <= 1/3, y^3 lies below the chord from -m to 1 - m on the range of y = X / R - m, and "
-            "below "
-            "a tangent for m >= 1/3; the chord has the value m (1 - m) (1 - 2 m) at 0. Attained by two points."
+            "below a tangent for m >= 1/3; the chord has the value m (1 - m) (1 - 2 m) at 0. Attained by two points."
         ),
         no_bound="a statement about all laws on an interval",
     ),
@@ -49,9 +59,8 @@ POLICIES = (
         Kind.INEQUALITY,
         Level.PROVED,
         note=(
-            "Along a direction v, the derivatives of log sum exp are the cumulants of v under the policy, whose "
-            "range is "
-            "at most 2^(1/2) |v|. For two actions and one logit the range is |v|: 1, 1/4, 1/(6 3^(1/2))."
+            "Along a direction v, the derivatives of log sum exp are the cumulants of v under the policy, whose range "
+            "is at most 2^(1/2) |v|. For two actions and one logit the range is |v|: 1, 1/4, 1/(6 3^(1/2))."
         ),
         no_bound="three numbers",
         uses=("n_harpg.third_moment", *lemmas("softmax_score")),
@@ -59,13 +68,13 @@ POLICIES = (
     claim(
         "cauchy_scores",
         "Constants of the Cauchy policy",
-        r"|\psi| \le 1, \quad |\Psi| \le 2, \quad |\partial^3_\theta \log \pi| \le \tfrac{3 + 2 \sqrt 2}{2} "
-        r"\quad (\pi_\theta = \mathrm{Cauchy}(\theta, 1))",
+        r"|\psi| \le 1, \quad |\Psi| \le 2, \quad |\partial^3_\theta \log \pi| \le \tfrac{3 + 2 \sqrt 2}{2} \quad "
+        r"(\pi_\theta = \mathrm{Cauchy}(\theta, 1))",
         Kind.INEQUALITY,
         Level.PROVED,
         note=(
-            "With a - theta = tan(phi / 2) they are sin phi, (1 + cos phi) cos phi and (1 + cos phi) sin phi "
-            "(1 + 2 cos phi) up to signs. A scale s and features of norm f give powers of f / s."
+            "With a - theta = tan(phi / 2) they are sin phi, (1 + cos phi) cos phi and (1 + cos phi) sin phi (1 + 2 "
+            "cos phi) up to signs. A scale s and features of norm f give powers of f / s."
         ),
         no_bound="three numbers",
     ),
@@ -76,8 +85,8 @@ POLICIES = (
         r"|\Psi| \le 9,\ |\partial^3 \log \pi| \le 28.6,\ 0.2793 \le F(\theta) \le 0.73637",
         Kind.INEQUALITY,
         Level.PROVED,
-        note="Three actions. The stochastic policies of a ring are Fisher-non-degenerate; by n_harpg.vacuity not "
-        "for free.",
+        note="Three actions. The stochastic policies of a ring are Fisher-non-degenerate; by n_harpg.vacuity not for "
+        "free.",
         no_bound="numbers",
     ),
     claim(
@@ -108,8 +117,8 @@ REGULARITY = (
         "Discounted sums of powers",
         (
             r"\sum_{t \ge H} \gamma^t (t + 1) = \gamma^H \Big( \frac{H}{1 - \gamma} + \frac{1}{(1 - \gamma)^2} \Big), "
-            r"\quad \sum_{n \ge 1} n^2 \gamma^{n-1} = \frac{1 + \gamma}{(1 - \gamma)^3}, \quad "
-            r"\sum_{n \ge 1} n^{3/2} \gamma^{n-1} \le \frac{\sqrt{1 + \gamma}}{(1 - \gamma)^{5/2}}"
+            r"\quad \sum_{n \ge 1} n^2 \gamma^{n-1} = \frac{1 + \gamma}{(1 - \gamma)^3}, \quad \sum_{n \ge 1} n^{3/2} "
+            r"\gamma^{n-1} \le \frac{\sqrt{1 + \gamma}}{(1 - \gamma)^{5/2}}"
         ),
         Kind.IDENTITY,
         Level.PROVED,
@@ -144,8 +153,8 @@ REGULARITY = (
     claim(
         "gradient_tail",
         "Truncation of the gradient",
-        r"\|\nabla J_H - \nabla J\| \le D_g \gamma^H, \quad D_g = \frac{M_g r_{\max}}{1 - \gamma} "
-        r"\sqrt{\tfrac{1}{1 - \gamma} + H}",
+        r"\|\nabla J_H - \nabla J\| \le D_g \gamma^H, \quad D_g = \frac{M_g r_{\max}}{1 - \gamma} \sqrt{\tfrac{1}{1 - "
+        r"\gamma} + H}",
         Kind.INEQUALITY,
         Level.SUPPORTED,
         origin=Origin.STATED,
@@ -157,8 +166,8 @@ REGULARITY = (
     claim(
         "hessian_tail",
         "Truncation of the Hessian",
-        r"\|\nabla^2 J_H - \nabla^2 J\| \le D_h \gamma^H, \quad D_h = \frac{r_{\max} (M_h + M_g^2)}{1 - \gamma} "
-        r"\big( H + \tfrac{1}{1 - \gamma} \big)",
+        r"\|\nabla^2 J_H - \nabla^2 J\| \le D_h \gamma^H, \quad D_h = \frac{r_{\max} (M_h + M_g^2)}{1 - \gamma} \big( "
+        r"H + \tfrac{1}{1 - \gamma} \big)",
         Kind.INEQUALITY,
         Level.SUPPORTED,
         origin=Origin.STATED,
@@ -170,8 +179,8 @@ REGULARITY = (
     claim(
         "hessian_lipschitz",
         "Lipschitz constant of the Hessian",
-        r"\|\nabla^3 J\| \le L_h = r_{\max} \Big[ \frac{\sqrt{1 + \gamma}\, (2 M_g^3 + 3 M_g M_h)}{(1 - \gamma)^{5/2}} "
-        r"+ \frac{l_2}{(1 - \gamma)^2} \Big]",
+        r"\|\nabla^3 J\| \le L_h = r_{\max} \Big[ \frac{\sqrt{1 + \gamma}\, (2 M_g^3 + 3 M_g M_h)}{(1 - "
+        r"\gamma)^{5/2}} + \frac{l_2}{(1 - \gamma)^2} \Big]",
         Kind.INEQUALITY,
         Level.SUPPORTED,
         origin=Origin.EXPLICIT,
@@ -229,18 +238,19 @@ DOMINATION_CLAIMS = (
         where="Lemma on relaxed weak gradient domination",
         note="For any comparator in the place of an optimal policy, with the error of the fit along it. " + RESTATED,
         no_bound=IN_MODELS,
+        assumptions=(NON_DEGENERATE,),
         uses=lemmas("domination_identity"),
     ),
     claim(
         "signed_domination",
         "Only the positive part of the mean error of the fit matters",
-        r"J^\star - J(\theta) \le \frac{M_g}{\mu_F} \|\nabla J(\theta)\| + \frac{\max\{b(\theta), 0\}}{1 - "
-        r"\gamma}, \quad "
-        r"b(\theta) = \mathbb E_{d^\star} [A^{\pi_\theta} - (1 - \gamma) w_\star^\top \psi_\theta]",
+        r"J^\star - J(\theta) \le \frac{M_g}{\mu_F} \|\nabla J(\theta)\| + \frac{\max\{b(\theta), 0\}}{1 - \gamma}, "
+        r"\quad b(\theta) = \mathbb E_{d^\star} [A^{\pi_\theta} - (1 - \gamma) w_\star^\top \psi_\theta]",
         Kind.INEQUALITY,
         Level.SUPPORTED,
         note="|b| is at most the root of the mean squared error.",
         no_bound=IN_MODELS,
+        assumptions=(NON_DEGENERATE,),
         uses=lemmas("domination_identity"),
     ),
     claim(
@@ -264,7 +274,8 @@ ASCENT = (
         Level.PROVED,
         origin=Origin.STATED,
         where="Lemma on normalised steps",
-        note="Twice what is needed: 4/3 is the best constant of the error for 1/3. " + RESTATED,
+        note="Twice what is needed: 4/3 is the best constant of the error for 1/3, so that 3/2 is still true. "
+        + RESTATED,
         no_bound="a statement about vectors",
         uses=lemmas("normalised_ascent"),
     ),
@@ -273,8 +284,7 @@ ASCENT = (
         "Ascent of a normalised step on a smooth objective",
         (
             r"J(\theta + \gamma_t u(d)) \ge J(\theta) + c \gamma_t \|\nabla J_H\| - (1 + c) \gamma_t \|d - \nabla "
-            r"J_H\| "
-            r"- \gamma_t \|\nabla J - \nabla J_H\| - \tfrac12 L_g \gamma_t^2"
+            r"J_H\| - \gamma_t \|\nabla J - \nabla J_H\| - \tfrac12 L_g \gamma_t^2"
         ),
         Kind.INEQUALITY,
         Level.SUPPORTED,
@@ -286,8 +296,8 @@ ASCENT = (
         "gap_recursion",
         "Recursion of the optimality gap of the normalised methods",
         (
-            r"\delta_{t+1} \le (1 - c \kappa \gamma_t) \delta_t + (1 + c) \gamma_t (\mathbb E \|\hat e_t\| + D) "
-            r"+ \tfrac12 L_g \gamma_t^2 + c \varepsilon' \gamma_t"
+            r"\delta_{t+1} \le (1 - c \kappa \gamma_t) \delta_t + (1 + c) \gamma_t (\mathbb E \|\hat e_t\| + D) + "
+            r"\tfrac12 L_g \gamma_t^2 + c \varepsilon' \gamma_t"
         ),
         Kind.INEQUALITY,
         Level.PROVED,
@@ -319,8 +329,8 @@ LQR = (
     claim(
         "lqr_domination",
         "Gradient domination of the scalar linear-quadratic regulator",
-        r"J^\star - J(K) \le \frac{(1 - \gamma)\, m_\star J'(K)^2}{4 m_K^2 (R + \gamma b^2 P_K)}, \quad "
-        r"J^\star - J(K) \le \frac{m_\star}{m_K} |J'(K)|\, |K - K^\star|",
+        r"J^\star - J(K) \le \frac{(1 - \gamma)\, m_\star J'(K)^2}{4 m_K^2 (R + \gamma b^2 P_K)}, \quad J^\star - "
+        r"J(K) \le \frac{m_\star}{m_K} |J'(K)|\, |K - K^\star|",
         Kind.INEQUALITY,
         Level.PROVED,
         no_bound="an inequality between functions",

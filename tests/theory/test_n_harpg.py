@@ -34,6 +34,13 @@ def test_steps_of_the_paper():
     assert value(theory.SCHEDULES["n_pg_igt"].momentum, t=62) == pytest.approx(2.0**-4)
 
 
+def test_the_first_step_of_harpg():
+    sizes = {"L_g": 1.0, "sigma_h": 1.0, "D_h": 2.0, "gamma": 0.5, "H": 1, "M_g": 1.0, "sigma_g": 1.0, "mu_F": 0.5}
+    assert value(theory.HARPG_FIRST_STEP, **sizes) == pytest.approx(1.0 / (24.0 * math.sqrt(6.0)))
+    late = value(theory.HARPG_FIRST_STEP, **{**sizes, "mu_F": 100.0})
+    assert late == pytest.approx(math.sqrt(2.0 / 3.0) / 100.0)
+
+
 def test_constants_of_regularity():
     sizes = {"M_g": 1.0, "M_h": 0.25, "l_2": 0.1, "r_max": 1.0, "gamma": 0.99, "H": 200}
     assert math.sqrt(value(theory.GRADIENT_MOMENT, **sizes)) == pytest.approx(1000.0)
