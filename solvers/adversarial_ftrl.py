@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from mdps.adversarial import (
     AdversarialMDP,
+    Dynamics,
     LossProcess,
     action_values,
     best_fixed_policy,
@@ -52,7 +53,7 @@ from solvers import adversarial_ftrl_tabular as tabular
 from solvers.adversarial_ftrl_simplex import ENTROPY, LOG_BARRIER
 from solvers.episodic import record_points, require_positive
 
-PROJECTION_TOLERANCE = 1e-12
+PROJECTION_TOLERANCE = 1e-10
 """Violation of a flow constraint that a projection aims at; 1e-8, also for the duality gap, is what is promised."""
 
 
@@ -118,6 +119,8 @@ class AdversarialRun:
         ``(N, R)``: exact cumulative loss of the policies played.
     loss_sums
         ``(N, R, H, S, A)``: sum of the losses.
+    occupancy_sums
+        ``(N, R, H, S, A)``: sum of the occupancies :math:`q_k` of the policies played.
     least_exponent, largest_bonus, least_estimate
         ``(N,)``: least eta (Qhat - B), largest eta B, least eta Qhat over all episodes and pairs; None if the learner
         estimates nothing.
@@ -129,6 +132,7 @@ class AdversarialRun:
     episodes: IntArray
     learner_losses: FloatArray
     loss_sums: FloatArray
+    occupancy_sums: FloatArray
     least_exponent: FloatArray | None = None
     largest_bonus: FloatArray | None = None
     least_estimate: FloatArray | None = None
@@ -144,6 +148,18 @@ class AdversarialRun:
     def pseudo_regret(self) -> FloatArray:
         """Largest regret ``(R,)`` of the mean over runs against one policy: estimates the maximum of expectations."""
         return self.learner_losses.mean(axis=0) - hindsight_values(self.mdp, self.loss_sums.mean(axis=0))
+
+    def mean_regret(self, means: npt.ArrayLike) -> FloatArray:
+        """Return the exact regret ``(N, R)``, had the losses been ``means (H, S, A)`` in every episode.
+
+        For losses drawn independently with these means its expectation is that of the regret against the policy that is
+        best for them, and its variance is much smaller.
+        """
+        losses = as_float_array("means", means)
+        require_shape("means", losses, self.mdp.shape)
+        return self.occupancy_sums.reshape(*self.learner_losses.shape, -1) @ losses.ravel() - (
+            self.episodes * hindsight_values(self.mdp, losses)
+        )
 
     def regret_against(self, policy: npt.ArrayLike) -> FloatArray:
         """Return the exact regret ``(N, R)`` against a policy ``(H, S, A)``."""
@@ -178,7 +194,7 @@ def _simulate(
     if losses.shape != mdp.shape:
         raise InvalidModelError(f"losses have shape {losses.shape}, the model {mdp.shape}")
     state = seed_lanes(seed, 3 * runs)
-    learner, sums = np.zeros((runs, points.size)), np.zeros((runs, points.size, *mdp.shape))
+    learner, sums = np.zeros((runs, points.size)), np.zeros((runs, points.size, 2, *mdp.shape))
     bounds = np.linspace(0, runs, min(workers, runs) + 1).astype(np.int64)
     parts = [(int(a), int(b)) for a, b in pairwise(bounds)]
     if len(parts) == 1:
@@ -187,21 +203,17 @@ def _simulate(
         with ThreadPoolExecutor(len(parts)) as pool:
             for done in [pool.submit(launch, state, a, b, points, learner, sums) for a, b in parts]:
                 done.result()
-    return AdversarialRun(mdp, points, learner, sums)
+    return AdversarialRun(mdp, points, learner, sums[:, :, 0], sums[:, :, 1])
 
 
-def _require_regulariser(regulariser: int) -> None:
+def _require_rule(regulariser: int, positive: dict[str, float], non_negative: dict[str, float] | None = None) -> None:
+    """Raise ``ValueError`` naming the first parameter out of range."""
     if regulariser not in (ENTROPY, LOG_BARRIER):
         raise ValueError(f"regulariser is {regulariser!r}, not ENTROPY or LOG_BARRIER")
-
-
-def _require_finite(positive: dict[str, float], non_negative: dict[str, float]) -> None:
-    for name, number in positive.items():
-        if not (np.isfinite(number) and number > 0.0):
-            raise ValueError(f"{name} is {number!r}, not a finite positive number")
-    for name, number in non_negative.items():
-        if not (np.isfinite(number) and number >= 0.0):
-            raise ValueError(f"{name} is {number!r}, not a finite number >= 0")
+    for name, number in (positive | (non_negative or {})).items():
+        if not (np.isfinite(number) and (number > 0.0 or (name not in positive and number == 0.0))):
+            kind = "finite positive number" if name in positive else "finite number >= 0"
+            raise ValueError(f"{name} is {number!r}, not a {kind}")
 
 
 # Full information
@@ -233,9 +245,8 @@ def run_hedge(
     ValueError
         If a rate is not positive or a count is not a positive integer.
     """
-    _require_regulariser(regulariser)
     etas = np.array(np.broadcast_to(as_float_array("rates", rates), (mdp.horizon,)))
-    _require_finite({f"rates[h={h}]": float(eta) for h, eta in enumerate(etas)}, {})
+    _require_rule(regulariser, {f"rates[h={h}]": float(eta) for h, eta in enumerate(etas)})
     world, table = dynamics(mdp), loss_table(losses)
 
     def launch(state: WordArray, a: int, b: int, points: IntArray, learner: FloatArray, sums: FloatArray) -> None:
@@ -260,7 +271,7 @@ def run_soft_dp(
     Follows the leader for the conditional entropy of the occupancy, whose divergence is that of the laws of the
     trajectories. Parameters and errors: see `run_hedge`.
     """
-    _require_finite({"eta": eta}, {})
+    _require_rule(ENTROPY, {"eta": eta})
     world, table, rate = dynamics(mdp), loss_table(losses), float(eta)
 
     def launch(state: WordArray, a: int, b: int, points: IntArray, learner: FloatArray, sums: FloatArray) -> None:
@@ -287,7 +298,7 @@ def _workspace(mdp: AdversarialMDP) -> oreps.Workspace:
         step=np.zeros((H, S)),
         diagonal=np.zeros((H, S, S)),
         coupling=np.zeros((H, S, S)),
-        inflow=np.zeros(S),
+        minus=np.zeros(S),
         soft=np.zeros((H + 1, S)),
         log_q=np.zeros((H, S, A)),
     )
@@ -327,7 +338,7 @@ def project_occupancy(
     exponent
         x, ``(H, S, A)``; minus eta times the losses.
     dual
-        Where to start, ``(H, S)``; from soft dynamic programming if omitted.
+        Where to start, ``(H, S)``; near the optimum, by soft dynamic programming, if omitted.
 
     Raises
     ------
@@ -336,11 +347,13 @@ def project_occupancy(
     """
     x = as_float_array("exponent", exponent).copy()
     require_shape("exponent", x, mdp.shape)
-    world, work, rule = dynamics(mdp), _workspace(mdp), _leader(mdp, 1.0, False, False, False, iterations)
+    initial, transitions = mdp.initial.copy(), mdp.transitions.copy()
+    world = Dynamics(initial, initial, transitions, transitions, mdp.horizon)  # nothing is sampled: no cdf needed
+    work, rule = _workspace(mdp), _leader(mdp, 1.0, False, False, False, iterations)
     q, policy, mass = np.empty(mdp.shape), np.empty(mdp.shape), np.empty((mdp.horizon, mdp.n_states))
     v = np.empty((mdp.horizon, mdp.n_states))
     if dual is None:
-        oreps.soft_start(world, x, q, work.soft, v)
+        oreps.near_start(world, x, policy, work, v)
     else:
         v[:] = as_float_array("dual", dual)
     steps, violation = oreps.project(world, rule, x, v, q, work)
@@ -386,7 +399,7 @@ def run_oreps(
     ProjectionError
         If ``certify`` and a projection was not accurate.
     """
-    _require_finite({"eta": eta}, {})
+    _require_rule(ENTROPY, {"eta": eta})
     world, table = dynamics(mdp), loss_table(losses)
     rule = _leader(mdp, eta, bandit, from_uniform, weight_by_policy, iterations)
     worst = np.zeros((runs, 4))
@@ -477,8 +490,7 @@ def run_policy_optimisation(
         If a parameter is not finite, a rate not positive or a count not a positive integer.
     """
     p = algorithm
-    _require_regulariser(p.regulariser)
-    _require_finite({"eta": p.eta}, {"gamma": p.gamma, "omega": p.omega, "kappa_q": p.kappa_q})
+    _require_rule(p.regulariser, {"eta": p.eta}, {"gamma": p.gamma, "omega": p.omega, "kappa_q": p.kappa_q})
     world, table, rule = dynamics(mdp), loss_table(losses), p.rule(mdp.horizon)
     certify = comparator is not None
     star = np.zeros(mdp.shape) if comparator is None else require_policy(mdp, comparator)
@@ -550,10 +562,10 @@ def run_linear(
         If a parameter is out of range.
     """
     p = algorithm
-    _require_regulariser(p.regulariser)
     if p.estimator not in (linear.PLAIN, linear.REDUCED, linear.UNCENTRED):
         raise ValueError(f"estimator is {p.estimator!r}, not PLAIN, REDUCED or UNCENTRED")
-    _require_finite({"eta": p.eta, "gamma": p.gamma}, {"beta": p.beta, "omega": p.omega, "draws": p.draws})
+    positive = {"eta": p.eta, "gamma": p.gamma}
+    _require_rule(p.regulariser, positive, {"beta": p.beta, "omega": p.omega, "draws": p.draws})
     phi = as_float_array("features", features).copy()
     require_features(mdp, phi)
     world, table = dynamics(mdp), loss_table(losses)

@@ -241,7 +241,7 @@ def run_linear(
     extremes: FloatArray,
 ) -> None:
     """Run an algorithm for linear action values; ``extremes (N, 3)`` starts at zero (see `feed_linear`)."""
-    n_stages, n_states, n_actions = sums.shape[2:]
+    n_stages, n_states, n_actions = sums.shape[3:]
     arrays = np.empty((5, n_stages, n_states, n_actions))
     policy, loss, fed, estimate, dilated = arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]
     theta = np.empty((n_stages, 1, losses.table.shape[3]))
@@ -249,7 +249,7 @@ def run_linear(
     states, actions = np.empty(n_stages, dtype=np.int64), np.empty(n_stages, dtype=np.int64)
     for lane in range(first, last):
         clear(fed)
-        cumulative = np.zeros((n_stages, n_states, n_actions))
+        cumulative = np.zeros((2, n_stages, n_states, n_actions))
         total, record = 0.0, 0
         for k in range(points[-1]):
             leaders(rule.regulariser, fed, rule.eta, policy)

@@ -11,10 +11,12 @@ The dual has one number per stage and state: with :math:`v_H = 0` (stages from z
 
 is concave and its gradient :math:`\sum_a q_h(s, a) - \text{inflow}_h(s)` is the violation of the flow constraints.
 Minus its Hessian, :math:`\sum_h \operatorname{Cov}_{q_h}(f)` with f = 1 at (h, s) and :math:`-p_h(\cdot|s, a)` on the
-next layer, couples neighbouring layers only: a Newton step is a block-tridiagonal Cholesky factorisation.
-Adding a constant to one layer of v changes nothing; :math:`1 1^\top / S` per layer removes that freedom. States that no
-policy reaches are left out. A step is accepted if g increases enough or the violation shrinks: near the optimum g is
-flat to rounding, and a test on g alone stalls.
+next layer, is singular, because a constant added to one layer of v changes nothing. The second moments
+:math:`\sum_h E_{q_h}[f f^\top]` exceed it by :math:`\sum_h m_h m_h^\top`, :math:`m_h = E_{q_h} f`; they are definite,
+and give the same step: a gradient sums to zero over each layer, hence the step is orthogonal to every :math:`m_h`. They
+couple neighbouring layers only, so that a step is a block-tridiagonal Cholesky factorisation, whose first block is
+diagonal. States that no policy reaches are left out. A step is accepted if g increases enough or the violation shrinks:
+near the optimum g is flat to rounding, and a test on g alone stalls.
 
 **Certificate.** The policy :math:`\pi \propto q` has an occupancy q' that satisfies all constraints exactly; its primal
 value exceeds the dual value g(v) by
@@ -69,7 +71,7 @@ class Workspace(NamedTuple):
     step: FloatArray  # (H, S)
     diagonal: FloatArray  # (H, S, S)
     coupling: FloatArray  # (H, S, S)
-    inflow: FloatArray  # (S,)
+    minus: FloatArray  # (S,): minus ones
     soft: FloatArray  # (H + 1, S)
     log_q: FloatArray  # (H, S, A)
 
@@ -151,68 +153,55 @@ def dual_point(
 
 @kernel
 def _add_squares(rows: FloatArray, weights: FloatArray, block: FloatArray) -> None:
-    """Add ``sum_i weights[i] rows[i]' rows[i]``, weights >= 0, to the upper triangle, four rows at a time."""
+    """Add ``sum_i weights[i] rows[i]' rows[i]``, four rows at a time: whole rows of the block, for the vector units."""
     n_rows, n = rows.shape
     whole = n_rows - n_rows % 4
     for i in range(0, whole, 4):
-        if weights[i] + weights[i + 1] + weights[i + 2] + weights[i + 3] == 0.0:
+        if weights[i] == 0.0 and weights[i + 1] == 0.0 and weights[i + 2] == 0.0 and weights[i + 3] == 0.0:
             continue
         for t in range(n):
             p0, p1 = weights[i] * rows[i, t], weights[i + 1] * rows[i + 1, t]
             p2, p3 = weights[i + 2] * rows[i + 2, t], weights[i + 3] * rows[i + 3, t]
-            for r in range(t, n):
+            for r in range(n):
                 block[t, r] += (p0 * rows[i, r] + p1 * rows[i + 1, r]) + (p2 * rows[i + 2, r] + p3 * rows[i + 3, r])
     for i in range(whole, n_rows):
         for t in range(n):
             p0 = weights[i] * rows[i, t]
-            for r in range(t, n):
+            for r in range(n):
                 block[t, r] += p0 * rows[i, r]
 
 
 @kernel
-def _add_layer(transitions: FloatArray, q: FloatArray, h: int, work: Workspace) -> None:
-    """Add the second moments of f under one layer of q to the blocks; leave the means in ``step[h]`` and ``inflow``."""
-    n_stages, n_states, n_actions = q.shape
-    diagonal, coupling, inflow = work.diagonal, work.coupling, work.inflow
-    for t in range(n_states):
-        inflow[t] = 0.0
+def _add_layer(transitions: FloatArray, q: FloatArray, coupling: FloatArray, following: FloatArray) -> None:
+    """Write the coupling of a layer ``q (S, A)`` with the next one; add its part of the next diagonal block."""
+    n_states, n_actions = q.shape
     for s in range(n_states):
-        marginal = 0.0
-        for a in range(n_actions):
-            marginal += q[h, s, a]
-            if h + 1 < n_stages:
-                for t in range(n_states):
-                    coupling[h, s, t] -= q[h, s, a] * transitions[s, a, t]
         for t in range(n_states):
-            inflow[t] -= coupling[h, s, t]
-        work.step[h, s] = marginal
-        diagonal[h, s, s] += marginal
-    if h + 1 < n_stages:
-        n_pairs = n_states * n_actions
-        _add_squares(transitions.reshape((n_pairs, n_states)), q[h].reshape(n_pairs), diagonal[h + 1])
+            coupling[s, t] = 0.0
+        for a in range(n_actions):
+            p = q[s, a]
+            for t in range(n_states):
+                coupling[s, t] -= p * transitions[s, a, t]
+    n_pairs = n_states * n_actions
+    _add_squares(transitions.reshape((n_pairs, n_states)), q.reshape(n_pairs), following)
 
 
 @kernel
-def _hessian(world: Dynamics, reachable: FloatArray, q: FloatArray, work: Workspace) -> None:
-    """Write the blocks of minus the Hessian (upper triangles on the diagonal), with gauge and ridge."""
-    n_stages, n_states, _ = q.shape
+def _second_moments(world: Dynamics, reachable: FloatArray, q: FloatArray, work: Workspace) -> None:
+    """Write the blocks of ``sum_h E_{q_h}[f f']`` (see the module), with a ridge."""
+    n_stages, n_states, n_actions = q.shape
     last = world.transitions.shape[0] - 1
-    diagonal, coupling, inflow, marginal = work.diagonal, work.coupling, work.inflow, work.step
+    diagonal, coupling = work.diagonal, work.coupling
     for h in range(n_stages):
         for s in range(n_states):
             for t in range(n_states):
-                gauge = reachable[h, s] * reachable[h, t] / n_states
-                diagonal[h, s, t] = gauge if s != t else gauge + (RIDGE if reachable[h, s] > 0.0 else 1.0)
-                coupling[h, s, t] = 0.0
-    for h in range(n_stages):
-        _add_layer(world.transitions[min(h, last)], q, h, work)
-        for s in range(n_states):
-            for t in range(s, n_states):
-                diagonal[h, s, t] -= marginal[h, s] * marginal[h, t]
-                if h + 1 < n_stages:
-                    diagonal[h + 1, s, t] -= inflow[s] * inflow[t]
-            for t in range(n_states):
-                coupling[h, s, t] += marginal[h, s] * inflow[t]
+                diagonal[h, s, t] = 0.0
+            mass = RIDGE if reachable[h, s] > 0.0 else 1.0
+            for a in range(n_actions):
+                mass += q[h, s, a]
+            diagonal[h, s, s] = mass
+    for h in range(n_stages - 1):
+        _add_layer(world.transitions[min(h, last)], q[h], coupling[h], diagonal[h + 1])
 
 
 @kernel
@@ -226,8 +215,9 @@ def _cholesky(block: FloatArray) -> None:
             block[j, t] /= pivot
         for i in range(j + 1, n):
             factor = block[j, i]
-            for t in range(i, n):
-                block[i, t] -= factor * block[j, t]
+            if factor != 0.0:
+                for t in range(i, n):
+                    block[i, t] -= factor * block[j, t]
 
 
 @kernel
@@ -235,6 +225,8 @@ def _factor(work: Workspace) -> None:
     """Overwrite the blocks with their Cholesky factor: upper triangles U_h and ``W_h = U_h^-T O_h``."""
     diagonal, coupling = work.diagonal, work.coupling
     n_stages, n_states, _ = diagonal.shape
+    for s in range(n_states):
+        work.minus[s] = -1.0
     for h in range(n_stages):
         _cholesky(diagonal[h])
         if h + 1 == n_stages:
@@ -242,15 +234,12 @@ def _factor(work: Workspace) -> None:
         for i in range(n_states):
             for r in range(i):
                 factor = diagonal[h, r, i]
-                for t in range(n_states):
-                    coupling[h, i, t] -= factor * coupling[h, r, t]
+                if factor != 0.0:  # the first block is diagonal
+                    for t in range(n_states):
+                        coupling[h, i, t] -= factor * coupling[h, r, t]
             for t in range(n_states):
                 coupling[h, i, t] /= diagonal[h, i, i]
-        for r in range(n_states):
-            for i in range(n_states):
-                factor = coupling[h, r, i]
-                for j in range(i, n_states):
-                    diagonal[h + 1, i, j] -= factor * coupling[h, r, j]
+        _add_squares(coupling[h], work.minus, diagonal[h + 1])
 
 
 @kernel
@@ -281,7 +270,7 @@ def _solve(work: Workspace) -> None:
 @kernel
 def _newton_step(world: Dynamics, rule: Leader, q: FloatArray, work: Workspace) -> float:
     """Write the Newton step at the point that q and the gradient belong to; return its slope."""
-    _hessian(world, rule.reachable, q, work)
+    _second_moments(world, rule.reachable, q, work)
     _factor(work)
     _solve(work)
     slope = 0.0
@@ -337,6 +326,31 @@ def soft_start(world: Dynamics, exponent: FloatArray, scratch: FloatArray, soft:
     for h in range(v.shape[0]):
         for s in range(v.shape[1]):
             v[h, s] = soft[h, s]
+
+
+@kernel
+def near_start(world: Dynamics, exponent: FloatArray, policy: FloatArray, work: Workspace, v: FloatArray) -> None:
+    """Write a point near the optimum to ``v (H, S)``: one fixed-point step from soft dynamic programming.
+
+    At the optimum v_h is the log-partition of the stage, given the next v, less the logarithm of the occupancy of the
+    state; here that of the soft policy, which is left in ``policy (H, S, A)``.
+    """
+    soft_backward(world, exponent, -1.0, work.soft, policy)
+    occupancy_of(world, policy, work.trial)
+    n_stages, n_states, n_actions = exponent.shape
+    last = world.transitions.shape[0] - 1
+    for h in range(n_stages - 1, -1, -1):
+        g = min(h, last)
+        for s in range(n_states):
+            top, mass = -np.inf, 0.0
+            for a in range(n_actions):
+                total = exponent[h, s, a]
+                if h + 1 < n_stages:
+                    for t in range(n_states):
+                        total += world.transitions[g, s, a, t] * v[h + 1, t]
+                mass = mass * np.exp(min(top - total, 0.0)) + np.exp(min(total - top, 0.0))
+                top = max(top, total)
+            v[h, s] = top + np.log(mass) - np.log(max(work.trial[h, s], RIDGE))
 
 
 @kernel
@@ -464,7 +478,7 @@ def run_oreps(
 
     They are: violation of a flow constraint, duality gap, iterations of a projection, `stability_ratio`.
     """
-    n_stages, n_states, n_actions = sums.shape[2:]
+    n_stages, n_states, n_actions = sums.shape[3:]
     arrays = np.empty((5, n_stages, n_states, n_actions))
     policy, loss, q, exponent, change = arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]
     theta = np.empty((n_stages, 1, losses.table.shape[3]))
@@ -472,7 +486,7 @@ def run_oreps(
     states, actions = np.empty(n_stages, dtype=np.int64), np.empty(n_stages, dtype=np.int64)
     for lane in range(first, last):
         v = np.zeros((n_stages, n_states))
-        cumulative = np.zeros((n_stages, n_states, n_actions))
+        cumulative = np.zeros((2, n_stages, n_states, n_actions))
         start_exponent(world, rule, policy, mass, exponent)
         total, record = 0.0, 0
         worst = certificates[lane]

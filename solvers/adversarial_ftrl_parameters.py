@@ -1,55 +1,72 @@
-r"""Rates, regularisations and bounds with explicit constants, and the conditions under which they hold.
+r"""Parameters for which the regret of an algorithm is bounded: rates, conditions, and minimisers of the bounds.
 
-Notation: H stages, :math:`H_h = H - h + 1` for h = 1, ..., H, layers of sizes :math:`|S_h|`, X states in all, A
-actions, K episodes, d features; e is Euler's number. None of the constants is quoted from a paper: they are explicit
-versions of published orders, and several are smaller than the published ones.
+Formulas are those of `theory.adversarial_ftrl_parameters`, which says what they mean; here they are evaluated, the
+conditions under which they are bounds are decided, and the parameters that make them small are found.
 
-**Policy optimisation with bonuses.** With :math:`\gamma` and the dilation :math:`\omega`, the bonuses are at most
-
-.. math:: B_{\max} = \frac 1\gamma \sum_{j=1}^H (1 + \omega)^{j-1} (\kappa_Q \eta H_j^2 + \gamma H_j), \qquad
-          \bar y = \eta B_{\max}, \qquad \text{and} \quad \kappa_B \bar y \le \omega
-
-is what lets the bonuses pay for their own variance. The pairs of constants are
-
-=================== ============================ =========================================== ====================
-variant             :math:`\kappa_Q`             :math:`\kappa_B`                            needs
-=================== ============================ =========================================== ====================
-``ENTROPY_SQUARE``  e - 2                        e - 2                                       :math:`\bar y \le 1`
-``ENTROPY_MIXED``   :math:`e^{\bar y} / 2`       :math:`(e^{\bar y} - 1 - \bar y)/\bar y^2`
-``BARRIER``         1/4                          1/4
-``BARRIER_LOCAL``   1/2                          :math:`1 / (2 (1 - \bar y))`                :math:`\bar y < 1`
-=================== ============================ =========================================== ====================
-
-(the last one has a bonus whose first part is multiplied by :math:`\pi(a|s)`). For given :math:`(\eta, \gamma)` the
-least :math:`\omega` is the limit of a monotone iteration from zero; where it diverges no :math:`\omega` is admissible.
-
-**Linear action values.** :math:`B_{\max} = (2\beta/\gamma) \sum_{j=0}^{H-1} (1 + \omega)^j`.
+For given :math:`(\eta, \gamma)` the least dilation :math:`\omega` is the limit of a monotone iteration from zero; where
+it diverges no :math:`\omega` is admissible. The other parameters minimise the bound, by a simplex search over their
+logarithms.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import e, exp, expm1, inf, isfinite, lgamma, log, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, exp, factorial, inf, isfinite, log, sqrt
 
 import numpy as np
+import sympy as sp
 
 from mdps.validation import FloatArray
+from theory import adversarial_ftrl_parameters as theory
+from theory import symbols
+from theory.adversarial_ftrl_parameters import (
+    BARRIER,
+    BARRIER_LOCAL,
+    ENTROPY_MIXED,
+    ENTROPY_SQUARE,
+    LINEAR_BARRIER,
+    LINEAR_DRAWN,
+    LINEAR_PLAIN,
+    LINEAR_REDUCED,
+)
+from theory.lemmas import concentration
 
-ENTROPY_SQUARE, ENTROPY_MIXED, BARRIER, BARRIER_LOCAL = "entropy_square", "entropy_mixed", "barrier", "barrier_local"
-"""Variants of policy optimisation (see the module)."""
-
-LINEAR_BARRIER, LINEAR_REDUCED, LINEAR_PLAIN = "linear_barrier", "linear_reduced", "linear_plain"
-"""Log-barrier; entropy with magnitude-reduced estimates; entropy with plain estimates."""
+__all__ = [
+    "BARRIER",
+    "BARRIER_LOCAL",
+    "ENTROPY_MIXED",
+    "ENTROPY_SQUARE",
+    "LINEAR_BARRIER",
+    "LINEAR_DRAWN",
+    "LINEAR_PLAIN",
+    "LINEAR_REDUCED",
+]
 
 SLACK = 1e-9
 """Relative rounding that a condition may exceed its limit by: tuned parameters meet some with equality."""
 
 
+@functools.cache
+def _compiled(expression: sp.Expr) -> tuple[Callable[..., float], tuple[str, ...]]:
+    arguments = sorted(expression.free_symbols, key=lambda symbol: symbol.name)
+    return sp.lambdify(arguments, expression, modules=["math"]), tuple(symbol.name for symbol in arguments)
+
+
+def _value(expression: sp.Expr, **values: float) -> float:
+    """Evaluate a formula of the theory; values of symbols that do not occur are ignored."""
+    function, names = _compiled(expression)
+    return float(function(*(values[name] for name in names)))
+
+
 # One simplex
+
+
+PENALTY = theory.barrier_penalty(symbols.alpha)
 
 
 def barrier_penalty(n_actions: int, alpha: float) -> float:
     r"""Return the log-barrier's penalty of :math:`u = (1-\alpha) e_j + \alpha/A`: :math:`\sum_i \ln(1/(A u_i))`."""
-    return (n_actions - 1) * log(1.0 / alpha) - log(n_actions * (1.0 - alpha) + alpha)
+    return _value(PENALTY, A=n_actions, alpha=alpha)
 
 
 def best_smoothing(n_actions: int, cost: float) -> float:
@@ -64,17 +81,22 @@ def best_smoothing(n_actions: int, cost: float) -> float:
     return min(1.0, 2.0 * A * (A - 1.0) / (middle + sqrt(middle**2 - 4.0 * cost * A * (A - 1.0) ** 2)))
 
 
+KAPPA_COEFFICIENTS = tuple(1.0 / factorial(j + 2) for j in range(18))
+
+
 def kappa(b: float) -> float:
     r"""Return :math:`(e^b - 1 - b)/b^2`, 1/2 at zero: the constant of exponential weights for losses above -b/eta."""
-    if abs(b) < 1e-4:
-        return 0.5 + b / 6.0 + b * b / 24.0
-    return (expm1(b) - b) / (b * b)
+    if abs(b) > 1.0:
+        return _value(theory.KAPPA_SERIES, ybar=b)
+    total = 0.0  # the formula cancels: its power series
+    for coefficient in reversed(KAPPA_COEFFICIENTS):
+        total = total * b + coefficient
+    return total
 
 
 def barrier_bandit_bound(n_actions: int, episodes: int, eta: float) -> float:
-    """Bound of a bandit with losses in [-1, 1], log-barrier, neither exploration nor bonus."""
-    local = eta * episodes / (2.0 * (1.0 - eta)) if eta < 1.0 else inf
-    return (n_actions - 1) * log(episodes) / eta + min(eta * n_actions * episodes / 4.0, local) + 2.0
+    """Bound of a bandit with losses in [-1, 1], log-barrier, neither exploration nor bonus; eta < 1."""
+    return _value(theory.BARRIER_BANDIT, A=n_actions, K=episodes, eta=eta)
 
 
 # Full information and O-REPS
@@ -82,52 +104,45 @@ def barrier_bandit_bound(n_actions: int, episodes: int, eta: float) -> float:
 
 def hedge_rates(horizon: int, n_actions: int, episodes: int, per_stage: bool = True) -> FloatArray:
     """Return eta of each stage for Hedge in every state, ``(H,)``."""
-    left = np.arange(horizon, 0, -1.0)
-    if per_stage:
-        return np.sqrt(8.0 * log(n_actions) / episodes) / left
-    return np.full(horizon, sqrt(48.0 * log(n_actions) / (episodes * (horizon + 1) * (2 * horizon + 1))))
+    rate = theory.HEDGE_RATE if per_stage else theory.HEDGE_SINGLE_RATE
+    return np.array([_value(rate, H=horizon, A=n_actions, K=episodes, i=i) for i in range(1, horizon + 1)])
 
 
 def hedge_bound(horizon: int, n_actions: int, episodes: int, per_stage: bool = True) -> float:
     """Bound on the regret of Hedge in every state, for every adversary."""
-    H = horizon
-    if per_stage:
-        return H * (H + 1) / 2 * sqrt(episodes * log(n_actions) / 2)
-    return H * sqrt((H + 1) * (2 * H + 1) * episodes * log(n_actions) / 12)
+    return _value(theory.HEDGE if per_stage else theory.HEDGE_SINGLE, H=horizon, A=n_actions, K=episodes)
 
 
 def soft_rate(horizon: int, n_actions: int, episodes: int) -> float:
     """Return eta of soft dynamic programming."""
-    return sqrt(8.0 * log(n_actions) / (episodes * horizon))
+    return _value(theory.SOFT_RATE, H=horizon, A=n_actions, K=episodes)
 
 
 def soft_bound(horizon: int, n_actions: int, episodes: int) -> float:
     """Bound on the regret of soft dynamic programming, for every adversary."""
-    return horizon**1.5 * sqrt(episodes * log(n_actions) / 2)
+    return _value(theory.SOFT, H=horizon, A=n_actions, K=episodes)
 
 
 def oreps_rate(horizon: int, pairs: int, n_actions: int, episodes: int, from_uniform: bool = False) -> float:
     """Return eta of O-REPS with full information; ``pairs`` counts the reachable pairs of all layers, XA."""
-    if from_uniform:
-        return 2.0 * sqrt((horizon + 1) * log(n_actions) / episodes)
-    return sqrt(8.0 * log(pairs / horizon) / episodes)
+    rate = theory.OREPS_UNIFORM_RATE if from_uniform else theory.OREPS_RATE
+    return _value(rate, H=horizon, X=pairs / n_actions, A=n_actions, K=episodes)
 
 
 def oreps_bound(horizon: int, pairs: int, n_actions: int, episodes: int, from_uniform: bool = False) -> float:
     """Bound on the regret of O-REPS with full information, for every adversary."""
-    if from_uniform:
-        return horizon / 2 * sqrt((horizon + 1) * episodes * log(n_actions))
-    return horizon * sqrt(episodes * log(pairs / horizon) / 2)
+    bound = theory.OREPS_UNIFORM if from_uniform else theory.OREPS
+    return _value(bound, H=horizon, X=pairs / n_actions, A=n_actions, K=episodes)
 
 
 def oreps_bandit_rate(horizon: int, pairs: int, episodes: int) -> float:
     """Return eta of O-REPS with bandit feedback."""
-    return sqrt(2.0 * horizon * log(pairs / horizon) / (pairs * episodes))
+    return _value(theory.OREPS_BANDIT_RATE, H=horizon, X=pairs, A=1, K=episodes)
 
 
 def oreps_bandit_bound(horizon: int, pairs: int, episodes: int) -> float:
     """Bound on the expected regret of O-REPS with bandit feedback."""
-    return sqrt(2.0 * horizon * pairs * episodes * log(pairs / horizon))
+    return _value(theory.OREPS_BANDIT, H=horizon, X=pairs, A=1, K=episodes)
 
 
 # Policy optimisation with bonuses
@@ -147,24 +162,18 @@ class TabularParameters:
 
 def largest_bonus(horizon: int, eta: float, gamma: float, omega: float, kappa_q: float) -> float:
     """Return Bmax."""
-    total = 0.0
-    for j in range(horizon):
-        left = horizon - j
-        total += (1.0 + omega) ** j * (kappa_q * eta * left**2 + gamma * left)
-    return total / gamma
+    return _value(theory.LARGEST_BONUS, H=horizon, eta=eta, gamma=gamma, omega=omega, kappa=kappa_q)
 
 
 def _constants(variant: str, y: float) -> tuple[float, float]:
     """Return kappa_Q and kappa_B for losses whose negative part is at most y; infinite where not admissible."""
-    if variant == ENTROPY_SQUARE:
-        return (e - 2.0, e - 2.0) if y <= 1.0 + SLACK else (e - 2.0, inf)
-    if variant == ENTROPY_MIXED:
-        return (0.5 * exp(y), kappa(y)) if y < 50.0 else (inf, inf)
-    if variant == BARRIER:
-        return 0.25, 0.25
-    if variant == BARRIER_LOCAL:
-        return 0.5, (0.5 / (1.0 - y) if y < 1.0 else inf)
-    raise ValueError(f"variant is {variant!r}, not a variant of policy optimisation")
+    if variant not in theory.BONUS_CONSTANTS:
+        raise ValueError(f"variant is {variant!r}, not a variant of policy optimisation")
+    limit = {ENTROPY_SQUARE: 1.0 + SLACK, ENTROPY_MIXED: 50.0, BARRIER: inf, BARRIER_LOCAL: 1.0}[variant]
+    of_estimate, of_bonus = theory.BONUS_CONSTANTS[variant]
+    if y > limit or (variant == BARRIER_LOCAL and y == limit):
+        return _value(of_estimate, ybar=0.0), inf
+    return _value(of_estimate, ybar=y), kappa(y) if variant == ENTROPY_MIXED else _value(of_bonus, ybar=y)
 
 
 def solve_dilation(variant: str, horizon: int, eta: float, gamma: float) -> tuple[float, float] | None:
@@ -200,18 +209,18 @@ def inadmissible_tabular(parameters: TabularParameters, horizon: int) -> str | N
 
 def tabular_bound(parameters: TabularParameters, layer_sizes: Sequence[int], n_actions: int, episodes: int) -> float:
     """Bound on the expected regret of policy optimisation, whether or not the parameters are admissible."""
-    p, H, A, K = parameters, len(layer_sizes), n_actions, episodes
-    bonus = 0.0
-    for h, size in enumerate(layer_sizes, start=1):
-        left = H - h + 1
-        local = p.variant == BARRIER_LOCAL
-        pairs = p.kappa_q * p.eta * left**2 * (1 if local else A) + p.gamma * left * A
-        bonus += (1.0 + p.omega) ** h * pairs * int(size)
+    p = parameters
+    values: dict[str, float] = {"H": len(layer_sizes), "A": n_actions, "K": episodes, "kappa": p.kappa_q}
+    values |= {"eta": p.eta, "gamma": p.gamma, "omega": p.omega, "alpha": p.alpha}
+    cost = STAGE_COST[p.variant == BARRIER_LOCAL]
+    bonus = episodes * sum(_value(cost, **values, S=size, i=i) for i, size in enumerate(layer_sizes, start=1))
     if p.variant in (ENTROPY_SQUARE, ENTROPY_MIXED):
-        return H * log(A) / p.eta + K * bonus
-    ceiling = largest_bonus(H, p.eta, p.gamma, p.omega, p.kappa_q)
-    smoothing = p.alpha * K * (H * (H + 1) / 2 + H * ceiling)
-    return H * barrier_penalty(A, p.alpha) / p.eta + smoothing + K * bonus
+        return _value(theory.ENTROPY_PENALTY, **values) + bonus
+    return _value(theory.BARRIER_PENALTY, **values) + _value(SMOOTHING_COST, **values) + bonus
+
+
+STAGE_COST = {local: theory.stage_cost(theory.KAPPA, local) for local in (False, True)}
+SMOOTHING_COST = theory.smoothing_cost(theory.KAPPA)
 
 
 def tabular_parameters(
@@ -239,6 +248,13 @@ def tuned_tabular(
     ValueError
         If no admissible parameters were found.
     """
+    return _tuned_tabular(variant, tuple(layer_sizes), n_actions, episodes)
+
+
+@functools.cache
+def _tuned_tabular(
+    variant: str, layer_sizes: tuple[int, ...], n_actions: int, episodes: int
+) -> tuple[TabularParameters, float]:
     H, A, K = len(layer_sizes), n_actions, episodes
 
     def candidate(x: Sequence[float]) -> TabularParameters | None:
@@ -263,17 +279,17 @@ def tabular_corollary(horizon: int, n_states: int, n_actions: int, episodes: int
     :math:`\omega = 1/H`, :math:`\gamma = \eta H`; admissible once :math:`K \ge 2.9 H^4 \ln A / (SA)` (see
     `inadmissible_tabular`).
     """
-    H, S, A, K = horizon, n_states, n_actions, episodes
-    eta = sqrt(log(A) / (H**2 * S * A * K * dilation_constant(H)))
-    parameters = TabularParameters(ENTROPY_SQUARE, eta, eta * H, 1.0 / H, e - 2.0)
-    return parameters, 2.0 * sqrt(dilation_constant(H)) * H**2 * sqrt(S * A * K * log(A))
+    sizes = {"H": horizon, "S": n_states, "A": n_actions, "K": episodes}
+    eta = _value(theory.ENTROPY_CLOSED_RATE, **sizes)
+    gamma = _value(theory.ENTROPY_CLOSED_GAMMA, **sizes, eta=eta)
+    kappa_q = _value(theory.EXP_TWO)
+    parameters = TabularParameters(ENTROPY_SQUARE, eta, gamma, _value(theory.CLOSED_OMEGA, H=horizon), kappa_q)
+    return parameters, _value(theory.ENTROPY_CLOSED, **sizes)
 
 
 def dilation_constant(horizon: int) -> float:
     r"""Return :math:`C(H) = H^{-3} \sum_h (1 + 1/H)^h ((e - 2) H_h^2 + H H_h)`."""
-    H = horizon
-    terms = ((1.0 + 1.0 / H) ** h * ((e - 2.0) * (H - h + 1) ** 2 + H * (H - h + 1)) for h in range(1, H + 1))
-    return sum(terms) / H**3
+    return _value(theory.DILATION, H=horizon)
 
 
 # Linear action values
@@ -281,27 +297,32 @@ def dilation_constant(horizon: int) -> float:
 
 @dataclass(frozen=True)
 class LinearParameters:
-    """Parameters of an algorithm for linear action values."""
+    """Parameters of an algorithm for linear action values.
+
+    ``delta`` is the probability with which some covariance of the run fails and ``draws`` the number of draws of each
+    that this takes; both are zero for exact covariances.
+    """
 
     variant: str
     eta: float
     beta: float
     gamma: float
     omega: float
+    delta: float = 0.0
+    draws: int = 0
 
 
 def largest_linear_bonus(horizon: int, beta: float, gamma: float, omega: float) -> float:
     """Return Bmax."""
-    return 2.0 * beta / gamma * sum((1.0 + omega) ** j for j in range(horizon))
+    return _value(theory.LARGEST_LINEAR_BONUS, H=horizon, beta=beta, gamma=gamma, omega=omega)
 
 
 def _linear_constants(variant: str) -> tuple[float, float]:
     """Return the constants of ``beta > c eta H^2`` and ``c' eta Bmax <= omega``."""
-    if variant == LINEAR_BARRIER:
-        return 0.5, 0.5
-    if variant in (LINEAR_REDUCED, LINEAR_PLAIN):
-        return 2.0 * (e - 2.0), 2.0 * (e - 2.0)
-    raise ValueError(f"variant is {variant!r}, not an algorithm for linear action values")
+    if variant not in theory.LINEAR_CONSTANTS:
+        raise ValueError(f"variant is {variant!r}, not an algorithm for linear action values")
+    stability, dilation = theory.LINEAR_CONSTANTS[variant]
+    return _value(stability), _value(dilation)
 
 
 def inadmissible_linear(parameters: LinearParameters, horizon: int) -> str | None:
@@ -315,26 +336,39 @@ def inadmissible_linear(parameters: LinearParameters, horizon: int) -> str | Non
     y = p.eta * largest_linear_bonus(H, p.beta, p.gamma, p.omega)
     if dilation * y > p.omega * (1.0 + SLACK):
         return f"{dilation:.6g} eta Bmax = {dilation * y:.6g} exceeds omega = {p.omega:.6g}"
-    if p.variant == LINEAR_BARRIER:
+    if p.variant not in theory.LINEAR_FLOORS:
         return None
-    estimate = p.eta * H / (2.0 * sqrt(p.gamma)) if p.variant == LINEAR_REDUCED else p.eta * H / p.gamma
+    estimate = _value(theory.LINEAR_FLOORS[p.variant], eta=p.eta, H=H, gamma=p.gamma)
     if estimate + y > 1.0 + SLACK:
         return f"eta (Qhat - B) may fall to -{estimate + y:.6g}, below -1"
     return None
 
 
+def missing_draws(parameters: LinearParameters, horizon: int, n_features: int, episodes: int) -> str | None:
+    """Return why a run's covariances are not known to hold but for delta, or None if they are."""
+    p = parameters
+    if not 0.0 < p.delta < 1.0:
+        return f"delta = {p.delta:.6g} is outside (0, 1)"
+    needed = _value(theory.DRAWS, H=horizon, K=episodes, d=n_features, gamma=p.gamma, delta=p.delta)
+    return None if p.draws >= needed * (1.0 - SLACK) else f"{p.draws} draws are fewer than {needed:.6g}"
+
+
 def linear_bound(parameters: LinearParameters, horizon: int, n_actions: int, n_features: int, episodes: int) -> float:
     """Bound on the expected regret of an algorithm for linear action values, whether or not it is admissible."""
-    p, H, A, d, K = parameters, horizon, n_actions, n_features, episodes
-    spare = p.beta - _linear_constants(p.variant)[0] * p.eta * H**2
-    if spare <= 0.0:
+    p = parameters
+    if p.beta <= _linear_constants(p.variant)[0] * p.eta * horizon**2:
         return inf
-    bias = p.gamma * d * H**3 * K * (0.25 / spare + 0.25 / p.beta)
-    bonus = 2.0 * p.beta * d * K * sum((1.0 + p.omega) ** h for h in range(1, H + 1))
-    if p.variant != LINEAR_BARRIER:
-        return H * log(A) / p.eta + bias + bonus
-    smoothing = H * (H * (1.0 + 2.0 * sqrt(d)) + largest_linear_bonus(H, p.beta, p.gamma, p.omega))
-    return H * (A - 1) * log(K) / p.eta + smoothing + bias + bonus
+    values: dict[str, float] = {"H": horizon, "A": n_actions, "d": n_features, "K": episodes, "delta": p.delta}
+    values |= {"eta": p.eta, "beta": p.beta, "gamma": p.gamma, "omega": p.omega}
+    return _value(LINEAR_BOUNDS[p.variant], **values)
+
+
+LINEAR_BOUNDS = {
+    LINEAR_BARRIER: theory.BARRIER_LINEAR,
+    LINEAR_DRAWN: theory.DRAWN_LINEAR,
+    LINEAR_REDUCED: theory.REDUCED_LINEAR,
+    LINEAR_PLAIN: theory.REDUCED_LINEAR,
+}
 
 
 def linear_parameters(variant: str, horizon: int, eta: float, beta: float, gamma: float) -> LinearParameters | None:
@@ -361,6 +395,13 @@ def tuned_linear(
     ValueError
         If no admissible parameters were found.
     """
+    return _tuned_linear(variant, horizon, n_actions, n_features, episodes)
+
+
+@functools.cache
+def _tuned_linear(
+    variant: str, horizon: int, n_actions: int, n_features: int, episodes: int
+) -> tuple[LinearParameters, float]:
     H, A, d, K = horizon, n_actions, n_features, episodes
     least = _linear_constants(variant)[0] * H**2
 
@@ -393,19 +434,68 @@ def linear_corollary(
     ``LINEAR_BARRIER``: :math:`\beta = \eta H^2`, :math:`\gamma = (e-1) H^4 \eta^2`. ``LINEAR_REDUCED``:
     :math:`\beta = 4(e-2)\eta H^2`, :math:`\gamma = 16 (e-2)^2 (e-1) H^4 \eta^2`. Eta balances the bound's terms.
     """
+    if variant not in CLOSED_FORMS:
+        raise ValueError(f"variant is {variant!r}: closed forms exist for LINEAR_BARRIER and LINEAR_REDUCED")
+    rate, beta, gamma, bound = CLOSED_FORMS[variant]
+    sizes = {"H": horizon, "A": n_actions, "d": n_features, "K": episodes}
+    eta = _value(rate, **sizes)
+    of_bonus, ridge = _value(beta, **sizes, eta=eta), _value(gamma, **sizes, eta=eta)
+    return LinearParameters(variant, eta, of_bonus, ridge, _value(theory.CLOSED_OMEGA, H=horizon)), _value(
+        bound, **sizes
+    )
+
+
+CLOSED_FORMS = {
+    LINEAR_BARRIER: (
+        theory.BARRIER_LINEAR_RATE,
+        theory.BARRIER_LINEAR_BETA,
+        theory.BARRIER_LINEAR_GAMMA,
+        theory.BARRIER_LINEAR_CLOSED,
+    ),
+    LINEAR_REDUCED: (
+        theory.REDUCED_LINEAR_RATE,
+        theory.REDUCED_LINEAR_BETA,
+        theory.REDUCED_LINEAR_GAMMA,
+        theory.REDUCED_LINEAR_CLOSED,
+    ),
+}
+
+
+def drawn_parameters(
+    horizon: int, n_actions: int, n_features: int, episodes: int, draws: int
+) -> tuple[LinearParameters, float]:
+    """Return the parameters that minimise the bound of ``LINEAR_DRAWN`` with delta = 1/K, and the bound.
+
+    Parameters
+    ----------
+    draws
+        Draws of each covariance, which fix gamma.
+
+    Raises
+    ------
+    ValueError
+        If there are too few draws, or no admissible parameters were found.
+    """
     H, A, d, K = horizon, n_actions, n_features, episodes
-    if variant == LINEAR_BARRIER:
-        fixed, growth = H * (A - 1) * log(K) + 2.0, (e - 1.0) * d * K * (0.75 * H**5 + 2.0 * H**2 * (H + 1))
-        eta = sqrt(fixed / growth)
-        parameters = LinearParameters(variant, eta, eta * H**2, (e - 1.0) * H**4 * eta**2, 1.0 / H)
-        return parameters, 2.0 * sqrt(fixed * growth) + H**2 * (1.0 + 2.0 * sqrt(d))
-    if variant == LINEAR_REDUCED:
-        fixed = H * log(A)
-        growth = (e - 1.0) * (e - 2.0) * d * K * (3.0 * H**5 + 8.0 * H**2 * (H + 1))
-        eta = sqrt(fixed / growth)
-        gamma = 16.0 * (e - 2.0) ** 2 * (e - 1.0) * H**4 * eta**2
-        return LinearParameters(variant, eta, 4.0 * (e - 2.0) * eta * H**2, gamma, 1.0 / H), 2.0 * sqrt(fixed * growth)
-    raise ValueError(f"variant is {variant!r}: closed forms exist for LINEAR_BARRIER and LINEAR_REDUCED")
+    least = _linear_constants(LINEAR_DRAWN)[0] * H**2
+    once = _value(theory.DRAWS, H=H, K=K, d=d, gamma=1.0, delta=1.0 / K) / 2.0  # n = once (1 + 1/gamma)
+    if draws <= once:
+        raise ValueError(f"draws is {draws!r}: more than {once:.6g} are needed whatever gamma is")
+    gamma = once / (draws - once)
+
+    def candidate(x: Sequence[float]) -> LinearParameters | None:
+        eta = exp(x[0])
+        found = linear_parameters(LINEAR_DRAWN, H, eta, eta * least * (1.0 + exp(x[1])), gamma)
+        return None if found is None else replace(found, delta=1.0 / K, draws=draws)
+
+    def objective(x: Sequence[float]) -> float:
+        p = candidate(x)
+        return inf if p is None else linear_bound(p, H, A, d, K)
+
+    best = candidate(_minimise(objective, [(log(rate), 1.0) for rate in np.geomspace(1e-7, 0.1, 30)]))
+    if best is None:
+        raise ValueError(f"no admissible parameters for H = {H}, A = {A}, d = {d}, K = {K} and {draws} draws")
+    return best, linear_bound(best, H, A, d, K)
 
 
 # Estimators of an inverse covariance
@@ -413,17 +503,17 @@ def linear_corollary(
 
 def resampling_depth(gamma: float, epsilon: float, c: float = 0.5) -> int:
     """Return the least N for which the bias of matrix geometric resampling is at most epsilon."""
-    return max(int(np.ceil(log(1.0 / (epsilon * gamma)) / (c * gamma))) - 1, 0)
+    return max(ceil(log(1.0 / (epsilon * gamma)) / (c * gamma)) - 1, 0)
 
 
 def direct_draws(gamma: float, n_features: int, delta: float) -> int:
     """Return n so that gamma I plus a mean of n draws is in [1/2, 3/2] of its expectation, but for delta."""
-    return int(np.ceil((1.0 + 1.0 / gamma) * log(2.0 * n_features / delta) / chernoff_exponent()))
+    return ceil(_value(concentration.SAMPLES, ridge=gamma, d=n_features, delta=delta))
 
 
 def chernoff_exponent() -> float:
     """Return 3/2 ln(3/2) - 1/2, the exponent of the matrix Chernoff bound at 3/2, smaller than that at 1/2."""
-    return 1.5 * log(1.5) - 0.5
+    return _value(concentration.GROWTH)
 
 
 # Lower bounds
@@ -431,18 +521,12 @@ def chernoff_exponent() -> float:
 
 def bandit_lower_bound(horizon: int, n_states: int, n_actions: int, episodes: int) -> float:
     """Return the least expected regret on `mdps.adversarial_instances.lower_bound_instance`, in its exact form."""
-    H, S, A, K = horizon, n_states, n_actions, episodes
-    visits = K / S
-    c = (1.0 - 1.0 / A) / (2.0 * sqrt(4.0 * log(4.0 / 3.0) * (1.0 + S / K)))
-    gap = c * sqrt(A * S / K)
-    return H * S * gap * visits * (1.0 - 1.0 / A - gap * sqrt(4.0 * log(4.0 / 3.0) * (visits + 1.0) / A))
+    return _value(theory.LOWER_BANDIT_EXACT, H=horizon, S=n_states, A=n_actions, K=episodes)
 
 
 def walk_range(episodes: int) -> float:
     """Return the mean of the absolute value of a simple random walk after K steps."""
-    K, half = episodes, (episodes - 1) // 2
-    choose = lgamma(K) - lgamma(half + 1) - lgamma(K - half)
-    return exp(log(K) + choose - (K - 1) * log(2.0))
+    return _value(theory.WALK, K=episodes)
 
 
 def full_information_lower_bound_value(horizon: int, episodes: int) -> float:

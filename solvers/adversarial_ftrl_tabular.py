@@ -3,7 +3,8 @@ r"""Kernels of the tabular algorithms: Hedge per state, soft dynamic programming
 Every kernel runs lanes ``first, ..., last - 1`` one after the other, each for K episodes, with memory that does not
 depend on K. Lane n owns three generators, number 3n for the learner's episodes, 3n + 1 for the adversary and 3n + 2 for
 simulation, so that two algorithms with one seed meet the same oblivious losses. At the recorded numbers of episodes the
-learner's exact cumulative loss and the sum of the losses are written out; regret is computed from them.
+learner's exact cumulative loss, the sum of the losses and that of the occupancies of its policies are written out,
+``sums (N, R, 2, H, S, A)``; regret is computed from them.
 
 **Policy optimisation with dilated bonuses.** In episode k, with :math:`q = \mu^{\pi_k} \pi_k` and
 :math:`L_h = \sum_{j \ge h} \ell_j(s_j, a_j)`,
@@ -62,14 +63,15 @@ class BonusRule(NamedTuple):
 
 @kernel
 def add_losses(losses: FloatArray, mass: FloatArray, policy: FloatArray, cumulative: FloatArray) -> float:
-    """Add the losses of one episode to ``cumulative``; return the policy's expected loss."""
+    """Add losses and occupancy of one episode to ``cumulative (2, H, S, A)``; return the policy's expected loss."""
     n_stages, n_states, n_actions = losses.shape
     total = 0.0
     for h in range(n_stages):
         for s in range(n_states):
             mean = 0.0
             for a in range(n_actions):
-                cumulative[h, s, a] += losses[h, s, a]
+                cumulative[0, h, s, a] += losses[h, s, a]
+                cumulative[1, h, s, a] += mass[h, s] * policy[h, s, a]
                 mean += policy[h, s, a] * losses[h, s, a]
             total += mass[h, s] * mean
     return total
@@ -90,10 +92,11 @@ def write_record(
 ) -> None:
     """Record one point of a run. Loops: assigning one array to another compiles an error message's formatting too."""
     learner[lane, record] = total
-    for h in range(cumulative.shape[0]):
-        for s in range(cumulative.shape[1]):
-            for a in range(cumulative.shape[2]):
-                sums[lane, record, h, s, a] = cumulative[h, s, a]
+    for i in range(2):
+        for h in range(cumulative.shape[1]):
+            for s in range(cumulative.shape[2]):
+                for a in range(cumulative.shape[3]):
+                    sums[lane, record, i, h, s, a] = cumulative[i, h, s, a]
 
 
 @kernel
@@ -121,25 +124,26 @@ def run_hedge(
     sums: FloatArray,
 ) -> None:
     """Follow the leader in every state, fed with exact action values; ``rates (H,)`` is eta per stage."""
-    n_stages, n_states, n_actions = sums.shape[2:]
+    n_stages, n_states, n_actions = sums.shape[3:]
     theta = np.empty((n_stages, 1, losses.table.shape[3]))
-    policy, table, fed = np.empty(sums.shape[2:]), np.empty(sums.shape[2:]), np.empty(sums.shape[2:])
-    loss, values = np.empty(sums.shape[2:]), np.empty((n_stages + 1, n_states))
+    policy, table, fed = np.empty(sums.shape[3:]), np.empty(sums.shape[3:]), np.empty(sums.shape[3:])
+    loss, mass, values = np.empty(sums.shape[3:]), np.empty((n_stages, n_states)), np.empty((n_stages + 1, n_states))
     for lane in range(first, last):
         clear(fed)
-        cumulative = np.zeros((n_stages, n_states, n_actions))
+        cumulative = np.zeros((2, n_stages, n_states, n_actions))
         total, record = 0.0, 0
         for k in range(points[-1]):
             for h in range(n_stages):
                 for s in range(n_states):
                     ftrl_step(regulariser, fed, rates[h], h, s, policy)
             fill_losses(losses, k, policy, state, 3 * lane + 1, theta, loss)
-            total += evaluate(world, loss, policy, values, table)
+            occupancy_of(world, policy, mass)
+            total += add_losses(loss, mass, policy, cumulative)
+            evaluate(world, loss, policy, values, table)
             for h in range(n_stages):
                 for s in range(n_states):
                     for a in range(n_actions):
                         fed[h, s, a] += table[h, s, a]
-                        cumulative[h, s, a] += loss[h, s, a]
             if k + 1 == points[record]:
                 write_record(total, cumulative, lane, record, learner, sums)
                 record += 1
@@ -185,15 +189,15 @@ def run_soft(
     sums: FloatArray,
 ) -> None:
     """Soft dynamic programming on the sum of the losses."""
-    n_stages, n_states, n_actions = sums.shape[2:]
+    n_stages, n_states, n_actions = sums.shape[3:]
     theta = np.empty((n_stages, 1, losses.table.shape[3]))
-    policy, loss, mass = np.empty(sums.shape[2:]), np.empty(sums.shape[2:]), np.empty((n_stages, n_states))
+    policy, loss, mass = np.empty(sums.shape[3:]), np.empty(sums.shape[3:]), np.empty((n_stages, n_states))
     soft = np.empty((n_stages + 1, n_states))
     for lane in range(first, last):
-        cumulative = np.zeros((n_stages, n_states, n_actions))
+        cumulative = np.zeros((2, n_stages, n_states, n_actions))
         total, record = 0.0, 0
         for k in range(points[-1]):
-            soft_backward(world, cumulative, eta, soft, policy)
+            soft_backward(world, cumulative[0], eta, soft, policy)
             occupancy_of(world, policy, mass)
             fill_losses(losses, k, policy, state, 3 * lane + 1, theta, loss)
             total += add_losses(loss, mass, policy, cumulative)
@@ -379,7 +383,7 @@ def run_policy_optimisation(
     ``extremes (N, 2)`` and ``terms (N, 10)`` start at zero and receive the extremes of `feed` and, if ``certify``, the
     sums of `CERTIFICATE_TERMS` against the policy ``comparator (H, S, A)``.
     """
-    n_stages, n_states, n_actions = sums.shape[2:]
+    n_stages, n_states, n_actions = sums.shape[3:]
     work = np.empty((8, n_stages, n_states, n_actions))
     policy, loss, fed, estimate, bonus, dilated = work[0], work[1], work[2], work[3], work[4], work[5]
     theta = np.empty((n_stages, 1, losses.table.shape[3]))
@@ -392,7 +396,7 @@ def run_policy_optimisation(
     clear(estimate)
     for lane in range(first, last):
         clear(fed)
-        cumulative = np.zeros((n_stages, n_states, n_actions))
+        cumulative = np.zeros((2, n_stages, n_states, n_actions))
         total, record = 0.0, 0
         for k in range(points[-1]):
             leaders(rule.regulariser, fed, rule.eta, policy)

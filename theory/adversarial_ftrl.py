@@ -17,8 +17,9 @@ magnitude-reduced one :math:`Z L_h - H_h (Z)_- + H_h\, \mathbb E (Z)_-`.
 
 Dai, Luo, Wei and Zimmert (2023) show regret of order :math:`\sqrt K` for two algorithms: the logarithmic barrier with
 plain estimates, and exponential weights with magnitude-reduced ones. All constants here are ours: they are explicit
-versions of such orders, derived from the lemmas of this module and of `theory.lemmas.mirror_descent`; the bounds are
-functions of the parameters, and the named settings of parameters give their closed forms.
+versions of such orders, derived from the lemmas of this module and of `theory.lemmas.mirror_descent`. This module has
+the lemmas, `theory.adversarial_ftrl_regret` the theorems; parameters and bounds are in
+`theory.adversarial_ftrl_parameters`.
 """
 
 from typing import Any
@@ -26,136 +27,13 @@ from typing import Any
 import sympy as sp
 
 from theory.claim import Assumption, Bound, Claim, Fails, Holds, Kind, Level, Origin, Source
-from theory.references import CESA_BIANCHI_2006, DAI_2023
-from theory.symbols import A, H, K, S, X, alpha, beta, d, eta, gamma, i, omega, regret
-
-HALF, QUARTER = sp.Rational(1, 2), sp.Rational(1, 4)
-EXP_TWO = sp.E - 2
-"""Second-order coefficient of exponential weights for losses of at least -1 / eta."""
-
-LEFT = H - i + 1
-"""Stages left at stage i."""
+from theory.references import DAI_2023
+from theory.symbols import regret
 
 MASS = sp.Symbol("q", positive=True)
 POLICY = sp.Symbol("pi_a", positive=True)
 RIDGE = sp.Symbol("ridge", positive=True)
 EIGENVALUE = sp.Symbol("ev", nonnegative=True)
-
-
-# Settings of parameters and their bounds
-
-
-def barrier_penalty(smoothing: Any, actions: Any = A) -> sp.Expr:
-    """Return the penalty of a vertex mixed with the uniform law: sum_i log(1 / (A u_i))."""
-    return (actions - 1) * sp.log(1 / smoothing) - sp.log(actions * (1 - smoothing) + smoothing)
-
-
-HEDGE_RATE = sp.sqrt(8 * sp.log(A) / K) / LEFT
-"""Rate of Hedge at stage i."""
-
-HEDGE_SINGLE_RATE = sp.sqrt(48 * sp.log(A) / (K * (H + 1) * (2 * H + 1)))
-SOFT_RATE = sp.sqrt(8 * sp.log(A) / (K * H))
-OREPS_RATE = sp.sqrt(8 * sp.log(X * A / H) / K)
-OREPS_UNIFORM_RATE = 2 * sp.sqrt((H + 1) * sp.log(A) / K)
-OREPS_BANDIT_RATE = sp.sqrt(2 * H * sp.log(X * A / H) / (X * A * K))
-
-HEDGE = H * (H + 1) / 2 * sp.sqrt(K * sp.log(A) / 2)
-HEDGE_SINGLE = H * sp.sqrt((H + 1) * (2 * H + 1) * K * sp.log(A) / 12)
-SOFT = H ** sp.Rational(3, 2) * sp.sqrt(K * sp.log(A) / 2)
-OREPS = H * sp.sqrt(K * sp.log(X * A / H) / 2)
-OREPS_UNIFORM = H / 2 * sp.sqrt((H + 1) * K * sp.log(A))
-OREPS_BANDIT = sp.sqrt(2 * H * X * A * K * sp.log(X * A / H))
-
-
-def dilated_pairs(constant: Any, local: bool = False) -> sp.Expr:
-    """Return the bonuses' cost of one episode, sum_h (1 + omega)^h (c eta H_h^2 + gamma H_h) A S.
-
-    ``local``: the first part is multiplied by the policy, and loses the factor A.
-    """
-    actions = 1 if local else A
-    return sp.Sum((1 + omega) ** i * (constant * eta * LEFT**2 * actions + gamma * LEFT * A) * S, (i, 1, H))
-
-
-def largest_bonus(constant: Any) -> sp.Expr:
-    """Return the largest dilated bonus of policy optimisation."""
-    return sp.Sum((1 + omega) ** (i - 1) * (constant * eta * LEFT**2 + gamma * LEFT), (i, 1, H)) / gamma
-
-
-ENTROPY_PO = H * sp.log(A) / eta + K * dilated_pairs(EXP_TWO)
-"""Policy optimisation with exponential weights."""
-
-
-KAPPA = sp.Symbol("kappa", positive=True)
-"""Second-order coefficient kappa_Q of the estimates."""
-
-ENTROPY_PO_MIXED = H * sp.log(A) / eta + K * dilated_pairs(KAPPA)
-"""Policy optimisation with exponential weights, estimates and bonuses treated apart."""
-
-
-def _barrier_po(constant: Any, local: bool) -> sp.Expr:
-    smoothing = alpha * K * (H * (H + 1) / 2 + H * largest_bonus(constant))
-    return H * barrier_penalty(alpha) / eta + smoothing + K * dilated_pairs(constant, local)
-
-
-BARRIER_PO = _barrier_po(QUARTER, False)
-BARRIER_PO_LOCAL = _barrier_po(HALF, True)
-
-DILATION = sp.Sum((1 + 1 / H) ** i * (EXP_TWO * LEFT**2 + H * LEFT), (i, 1, H)) / H**3
-"""C(H): 3.4366 at H = 1, decreasing."""
-
-ENTROPY_CLOSED_RATE = sp.sqrt(sp.log(A) / (H**2 * S * A * K * DILATION))
-"""Eta of the closed form; gamma = eta H, omega = 1/H."""
-
-ENTROPY_CLOSED = 2 * sp.sqrt(DILATION) * H**2 * sp.sqrt(S * A * K * sp.log(A))
-
-BARRIER_BANDIT_RATE = sp.sqrt(2 * (A - 1) * sp.log(K) / K)
-BARRIER_BANDIT = (A - 1) * sp.log(K) / eta + sp.Min(eta * A * K / 4, eta * K / (2 * (1 - eta))) + 2
-"""For eta < 1."""
-
-DILATED_SUM = sp.Sum((1 + omega) ** i, (i, 1, H))
-LARGEST_LINEAR_BONUS = 2 * beta / gamma * sp.Sum((1 + omega) ** (i - 1), (i, 1, H))
-
-
-def _linear_cost(constant: Any) -> sp.Expr:
-    """Return bias and bonuses: beta pays for c eta H^2 of stability, the rest for the bias."""
-    spare = beta - constant * eta * H**2
-    return gamma * d * H**3 * K * (1 / (4 * spare) + 1 / (4 * beta)) + 2 * beta * d * K * DILATED_SUM
-
-
-BARRIER_LINEAR = (
-    H * (A - 1) * sp.log(K) / eta + H * (H * (1 + 2 * sp.sqrt(d)) + LARGEST_LINEAR_BONUS) + _linear_cost(HALF)
-)
-REDUCED_LINEAR = H * sp.log(A) / eta + _linear_cost(2 * EXP_TWO)
-
-BARRIER_LINEAR_FIXED = H * (A - 1) * sp.log(K) + 2
-BARRIER_LINEAR_GROWTH = (sp.E - 1) * d * K * (sp.Rational(3, 4) * H**5 + 2 * H**2 * (H + 1))
-BARRIER_LINEAR_CLOSED = 2 * sp.sqrt(BARRIER_LINEAR_FIXED * BARRIER_LINEAR_GROWTH) + H**2 * (1 + 2 * sp.sqrt(d))
-"""At omega = 1/H, beta = eta H^2, gamma = (e - 1) H^4 eta^2, eta^2 = FIXED / GROWTH."""
-
-REDUCED_LINEAR_FIXED = H * sp.log(A)
-REDUCED_LINEAR_GROWTH = (sp.E - 1) * EXP_TWO * d * K * (3 * H**5 + 8 * H**2 * (H + 1))
-REDUCED_LINEAR_CLOSED = 2 * sp.sqrt(REDUCED_LINEAR_FIXED * REDUCED_LINEAR_GROWTH)
-"""At omega = 1/H, beta = 4 (e - 2) eta H^2, gamma = 16 (e - 2)^2 (e - 1) H^4 eta^2, eta^2 = FIXED / GROWTH."""
-
-CLOSED_OMEGA = 1 / H
-ENTROPY_CLOSED_GAMMA = eta * H
-BARRIER_LINEAR_RATE = sp.sqrt(BARRIER_LINEAR_FIXED / BARRIER_LINEAR_GROWTH)
-BARRIER_LINEAR_BETA, BARRIER_LINEAR_GAMMA = eta * H**2, (sp.E - 1) * H**4 * eta**2
-BARRIER_LINEAR_ALPHA = 1 / K
-"""Smoothing of the comparator."""
-
-REDUCED_LINEAR_RATE = sp.sqrt(REDUCED_LINEAR_FIXED / REDUCED_LINEAR_GROWTH)
-REDUCED_LINEAR_BETA = 4 * EXP_TWO * eta * H**2
-REDUCED_LINEAR_GAMMA = 16 * EXP_TWO**2 * (sp.E - 1) * H**4 * eta**2
-
-LOWER_BANDIT = sp.Rational(233, 1000) * (1 - 1 / A) ** 2 * H * sp.sqrt(S * A * K) / sp.sqrt(1 + S / K)
-
-_HALF_WAY = sp.ceiling(K / 2)
-WALK = 2 * _HALF_WAY * sp.exp(sp.Sum(sp.log(1 - 1 / (2 * i)), (i, 1, _HALF_WAY)))
-"""Mean absolute value of a simple random walk after K steps, as a product that does not overflow."""
-
-TRIVIAL = K * H
-"""Regret that no policy can exceed with losses in [0, 1]."""
 
 
 # Assumptions
@@ -196,20 +74,22 @@ LINEAR_VALUES = Assumption(
 )
 
 
-def _claim(name: str, title: str, statement: str, kind: Kind, expected: Level, **more: Any) -> Claim:
+def claim(name: str, title: str, statement: str, kind: Kind, expected: Level, **more: Any) -> Claim:
+    """Return a claim of this paper; derived here, in the setting of Dai et al., unless said otherwise."""
     origin = more.pop("origin", Origin.DERIVED)
-    source = Source(origin, more.pop("paper", DAI_2023), note=more.pop("note", ""))
+    source = Source(origin, more.pop("paper", DAI_2023), more.pop("where", ""), more.pop("note", ""))
     return Claim(f"adversarial_ftrl.{name}", title, statement, kind, source, expected, **more)
 
 
-def _bounded(right: sp.Expr) -> Bound:
+def bounded(right: sp.Expr) -> Bound:
+    """Return the bound Regret <= right."""
     return Bound(sp.Le(regret, right, evaluate=False))
 
 
 IN_MODELS = "a statement about models and policies"
 
 LEMMAS = (
-    _claim(
+    claim(
         "dilated_identity",
         "What dilated bonuses cost and what they pay for",
         (
@@ -227,7 +107,7 @@ LEMMAS = (
         no_bound=IN_MODELS,
         uses=("value_difference.comparator_order",),
     ),
-    _claim(
+    claim(
         "implicit_exploration",
         "Moments of importance weighting with implicit exploration",
         (
@@ -240,7 +120,7 @@ LEMMAS = (
         note="The second moment of L by backward induction: E L^2 = l^2 + 2 l E V' + E V2'.",
         no_bound=IN_MODELS,
     ),
-    _claim(
+    claim(
         "exploration_sum",
         "Weights of implicit exploration sum to the number of pairs",
         r"\frac{q}{q + \gamma} \le 1, \quad \frac{q\, \pi}{q + \gamma} \le \pi, \text{ so that } \mathbb E_\mu "
@@ -250,7 +130,7 @@ LEMMAS = (
         Level.PROVED,
         bound=Bound(sp.Le(MASS / (MASS + RIDGE), 1, evaluate=False)),
     ),
-    _claim(
+    claim(
         "spectrum",
         "Scalar facts about a regularised covariance",
         r"\frac{\lambda}{(\lambda + \gamma)^2} \le \frac{1}{4 \gamma}, \quad \frac{\lambda}{\lambda + \gamma} \le 1, "
@@ -260,7 +140,7 @@ LEMMAS = (
         Level.PROVED,
         bound=Bound(sp.Le(EIGENVALUE / (EIGENVALUE + RIDGE) ** 2, 1 / (4 * RIDGE), evaluate=False)),
     ),
-    _claim(
+    claim(
         "linear_estimate",
         "Moments of the linear estimate",
         (
@@ -274,7 +154,7 @@ LEMMAS = (
         no_bound=IN_MODELS,
         uses=("adversarial_ftrl.spectrum",),
     ),
-    _claim(
+    claim(
         "linear_bias",
         "The bias of the linear estimate is paid by the bonus",
         r"\gamma\, |\phi^\top \hat\Sigma \theta| \le c\, \|\phi\|^2_{\hat\Sigma} + \frac{\gamma \|\theta\|^2}{4 c} "
@@ -284,7 +164,7 @@ LEMMAS = (
         no_bound="a statement about matrices",
         uses=("adversarial_ftrl.spectrum",),
     ),
-    _claim(
+    claim(
         "reduced_unbiased",
         "Magnitude reduction changes no mean and no second moment for the worse",
         (
@@ -297,7 +177,7 @@ LEMMAS = (
         note="For every law of (Z, L) with 0 <= L <= H; losses of both signs break the second part.",
         no_bound="a statement about laws on finitely many points",
     ),
-    _claim(
+    claim(
         "reduced_floor",
         "Magnitude-reduced estimates are not very negative",
         r"\hat Q^{red} \ge H\, \mathbb E (Z)_- \ge - H\, \mathbb E |Z| \ge - \frac{H}{2 \sqrt\gamma} \quad (0 \le L "
@@ -308,7 +188,7 @@ LEMMAS = (
         no_bound="a statement about laws on finitely many points",
         uses=("adversarial_ftrl.spectrum",),
     ),
-    _claim(
+    claim(
         "resampling_mean",
         "Mean of matrix geometric resampling",
         r"\mathbb E \big[ c \textstyle\sum_{n=0}^N Z_n \big] = \Sigma_\gamma^{-1} \big( I - (I - c "
@@ -319,7 +199,17 @@ LEMMAS = (
         note="By enumeration of all sequences of draws from laws on two or three points of the plane.",
         no_bound="an identity between matrices",
     ),
-    _claim(
+    claim(
+        "resampling_norm",
+        "Size of matrix geometric resampling",
+        r"\Big\| c \textstyle\sum_{n=0}^N Z_n \Big\| \le \frac{1 - (1 - c \gamma)^{N+1}}{\gamma} \quad \big( \| "
+        r"\phi_n \| \le 1,\ 0 < c \le \tfrac{1}{1 + \gamma} \big)",
+        Kind.INEQUALITY,
+        Level.SUPPORTED,
+        note="For every sequence of draws; equality in a direction that none of them has.",
+        no_bound="a statement about matrices",
+    ),
+    claim(
         "resampling_depth",
         "Depth of matrix geometric resampling",
         r"N + 1 \ge \frac{\log(1 / (\varepsilon \gamma))}{c \gamma} \implies \frac{(1 - c \lambda)^{N+1}}{\lambda} "
@@ -331,7 +221,7 @@ LEMMAS = (
         no_bound="the statement bounds a bias by epsilon",
         uses=("adversarial_ftrl.resampling_mean",),
     ),
-    _claim(
+    claim(
         "covariance_average",
         "Error of a covariance that is averaged over draws",
         r"\mathbb E \| (\tilde\Sigma - \Sigma) \theta \|^2_{\Sigma_\gamma^{-1}} \le "
@@ -343,7 +233,7 @@ LEMMAS = (
         no_bound="a statement about laws on finitely many points",
         uses=("concentration.covariance_estimate", "adversarial_ftrl.spectrum"),
     ),
-    _claim(
+    claim(
         "exploration_weights",
         "Weights of exploration inside an epoch give a mixture of covariances",
         (
@@ -358,7 +248,7 @@ LEMMAS = (
         ),
         no_bound=IN_MODELS,
     ),
-    _claim(
+    claim(
         "soft_optimality",
         "Soft dynamic programming follows the leader for the entropy of trajectories",
         (
@@ -371,7 +261,7 @@ LEMMAS = (
         note="For every policy; the left side is smallest at the soft policy.",
         no_bound=IN_MODELS,
     ),
-    _claim(
+    claim(
         "oreps_projection",
         "The dual Newton projection is an optimal point of the occupancy polytope",
         (
@@ -383,7 +273,7 @@ LEMMAS = (
         note="Primal feasible point and dual value are computed anew from the returned policy and dual variables.",
         no_bound="a statement about convex programmes",
     ),
-    _claim(
+    claim(
         "run_certificate",
         "The regret of a run, split into what each lemma bounds",
         (
@@ -403,7 +293,21 @@ LEMMAS = (
             "mirror_descent.exponential_weights_bounded_below",
         ),
     ),
-    _claim(
+    claim(
+        "barrier_identity",
+        "Regret of the logarithmic barrier on two arms, exactly",
+        (
+            r"\eta \sum_t \langle x_t - u, c_t \rangle = \Psi(u) - \Psi(x_1) - D(u, x_{T+1}) + \sum_t \big[ \eta "
+            r"\langle x_t - x_{t+1}, c_t \rangle - D(x_{t+1}, x_t) \big], \quad "
+            r"\Psi(x) = - \log x_1 - \log x_2"
+        ),
+        Kind.IDENTITY,
+        Level.CERTIFIED,
+        note="Both sides enclosed by balls and equal to fifty digits on rational losses; the iterates are algebraic.",
+        no_bound="an identity along a run",
+        uses=("mirror_descent.ftrl_identity",),
+    ),
+    claim(
         "exponent_floor",
         "Magnitude reduction keeps the losses of exponential weights above -1",
         r"\eta (\hat Q^{red}_k - B_k) \ge - \frac{\eta H}{2 \sqrt\gamma} - \eta B_{\max} \ge -1",
@@ -417,7 +321,7 @@ LEMMAS = (
 )
 
 CONSTANTS = (
-    _claim(
+    claim(
         "dilation_sum",
         "Powers of 1 + 1/H",
         r"\sum_{h=1}^H (1 + \tfrac1H)^h = (H + 1) \big( (1 + \tfrac1H)^H - 1 \big) \le (e - 1) (H + 1)",
@@ -427,7 +331,7 @@ CONSTANTS = (
         no_bound="an identity and an inequality for all H",
         uses=("scalar.log_upper",),
     ),
-    _claim(
+    claim(
         "closed_constants",
         "Constants of the closed forms",
         (
@@ -441,7 +345,7 @@ CONSTANTS = (
         no_bound="three inequalities between numbers for each H",
         uses=("adversarial_ftrl.dilation_sum",),
     ),
-    _claim(
+    claim(
         "optimised_exponents",
         "Exponents of the optimised bounds for linear action values",
         r"\frac{\log \mathrm{bound}(10^8) - \log \mathrm{bound}(10^6)}{\log 10^2} = 0.529,\ 0.500,\ 0.666 \pm 0.002 "
@@ -456,7 +360,7 @@ CONSTANTS = (
             "adversarial_ftrl.plain_linear",
         ),
     ),
-    _claim(
+    claim(
         "simulator_free_vacuity",
         "A bound of order K^(8/9) is vacuous for small K",
         r"A^{1/9} d^{2/3} H^{20/9} K^{8/9} \le H K \iff K \ge A\, d^6 H^{11}",
@@ -471,326 +375,4 @@ CONSTANTS = (
     ),
 )
 
-FULL_INFORMATION = (
-    _claim(
-        "hedge",
-        "Regret of Hedge in every state, a rate per stage",
-        r"\mathrm{Reg} \le \tfrac{H (H + 1)}{2} \sqrt{K \log(A) / 2}, \quad \eta_h = \sqrt{8 \log(A) / K} / H_h",
-        Kind.INEQUALITY,
-        Level.SUPPORTED,
-        note="For every adversary, one that sees the policy too.",
-        bound=_bounded(HEDGE),
-        assumptions=(UNIT_LOSSES,),
-        uses=("value_difference.comparator_order", "mirror_descent.exponential_weights_range"),
-    ),
-    _claim(
-        "hedge_single_rate",
-        "Regret of Hedge in every state, one rate",
-        r"\mathrm{Reg} \le H \sqrt{(H + 1) (2 H + 1) K \log(A) / 12}",
-        Kind.INEQUALITY,
-        Level.SUPPORTED,
-        note="For every adversary, one that sees the policy too.",
-        bound=_bounded(HEDGE_SINGLE),
-        assumptions=(UNIT_LOSSES,),
-        uses=("value_difference.comparator_order", "mirror_descent.exponential_weights_range"),
-    ),
-    _claim(
-        "soft",
-        "Regret of soft dynamic programming",
-        r"\mathrm{Reg} \le H^{3/2} \sqrt{K \log(A) / 2}, \quad \eta = \sqrt{8 \log(A) / (K H)}",
-        Kind.INEQUALITY,
-        Level.SUPPORTED,
-        note="For every adversary, one that sees the policy too.",
-        bound=_bounded(SOFT),
-        assumptions=(UNIT_LOSSES,),
-        uses=("adversarial_ftrl.soft_optimality", "mirror_descent.exponential_weights_range"),
-    ),
-    _claim(
-        "oreps",
-        "Regret of O-REPS with full information",
-        r"\mathrm{Reg} \le H \sqrt{K \log(X A / H) / 2}, \quad \eta = \sqrt{8 \log(X A / H) / K}",
-        Kind.INEQUALITY,
-        Level.SUPPORTED,
-        note="X counts the reachable states of all stages. For every adversary, one that sees the policy too.",
-        bound=_bounded(OREPS),
-        assumptions=(UNIT_LOSSES,),
-        uses=("adversarial_ftrl.oreps_projection", "mirror_descent.exponential_weights_range"),
-    ),
-    _claim(
-        "oreps_from_uniform",
-        "Regret of O-REPS that starts from the uniform policy",
-        r"\mathrm{Reg} \le \tfrac H2 \sqrt{(H + 1) K \log A}, \quad \eta = 2 \sqrt{(H + 1) \log(A) / K}",
-        Kind.INEQUALITY,
-        Level.SUPPORTED,
-        note="Free of the number of states. For every adversary, one that sees the policy too.",
-        bound=_bounded(OREPS_UNIFORM),
-        assumptions=(UNIT_LOSSES,),
-        uses=("adversarial_ftrl.oreps_projection", "mirror_descent.exponential_weights_range"),
-    ),
-    _claim(
-        "barrier_worst_case",
-        "The logarithmic barrier against all binary losses of two actions",
-        r"\max_{\ell \in \{(1,0), (0,1)\}^K} \mathrm{Reg} \le \min_\alpha \frac{\log(1/\alpha) - \log(2 - "
-        r"\alpha)}{\eta} "
-        r"+ \frac{\eta K}{16} + \frac{\alpha K}{2}, \quad \eta = \sqrt{16 \log(K) / K}",
-        Kind.INEQUALITY,
-        Level.SUPPORTED,
-        note="The left side by dynamic programming over the difference of the losses. For Hedge: "
-        "mirror_descent.hedge_regret.",
-        no_bound="the right side is a minimum over alpha",
-        uses=("mirror_descent.barrier_regret",),
-    ),
-)
-
-BANDIT = (
-    _claim(
-        "oreps_bandit",
-        "Regret of O-REPS with bandit feedback",
-        r"\mathbb E\, \mathrm{Reg} \le \sqrt{2 H X A K \log(X A / H)}, \quad \eta = \sqrt{2 H \log(X A / H) / (X A "
-        r"K)}",
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        bound=_bounded(OREPS_BANDIT),
-        assumptions=(UNIT_LOSSES,),
-        uses=("adversarial_ftrl.oreps_projection", "mirror_descent.exponential_weights_nonnegative"),
-    ),
-    _claim(
-        "entropy_bonus",
-        "Regret of policy optimisation with dilated bonuses, exponential weights",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le \frac{H \log A}{\eta} + K A S \sum_h (1 + \omega)^h \big( (e - 2) \eta "
-            r"H_h^2 "
-            r"+ \gamma H_h \big) \quad \text{if } (e - 2) \bar y \le \omega,\ \bar y = \eta B_{\max} \le 1"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        bound=_bounded(ENTROPY_PO),
-        assumptions=(UNIT_LOSSES, ADMISSIBLE),
-        uses=(
-            "adversarial_ftrl.dilated_identity",
-            "adversarial_ftrl.implicit_exploration",
-            "adversarial_ftrl.exploration_sum",
-            "mirror_descent.exponential_weights_bounded_below",
-            "value_difference.comparator_order",
-        ),
-    ),
-    _claim(
-        "entropy_bonus_mixed",
-        "Policy optimisation with dilated bonuses, estimates and bonuses treated apart",
-        (
-            r"\text{As adversarial\_ftrl.entropy\_bonus, with } \kappa = \tfrac12 e^{\bar y} \text{ in place of } e "
-            r"- 2 "
-            r"\quad \text{if } (e^{\bar y} - 1 - \bar y) / \bar y \le \omega,\ \bar y = \eta B_{\max}"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        note="Sharper for many episodes: kappa tends to 1/2. Without the bonus the regret exceeds it on a long chain.",
-        from_tier="full",
-        bound=_bounded(ENTROPY_PO_MIXED),
-        assumptions=(UNIT_LOSSES, ADMISSIBLE),
-        uses=(
-            "adversarial_ftrl.dilated_identity",
-            "adversarial_ftrl.implicit_exploration",
-            "adversarial_ftrl.exploration_sum",
-            "mirror_descent.mixed_losses",
-            "value_difference.comparator_order",
-        ),
-    ),
-    _claim(
-        "entropy_bonus_closed",
-        "Policy optimisation with dilated bonuses, closed form",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le 2 \sqrt{C(H)}\, H^2 \sqrt{S A K \log A} \le 3.71\, H^2 \sqrt{S A K \log "
-            r"A} "
-            r"\quad \text{for } K \ge 2.9\, H^4 \log(A) / (S A)"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        note="At omega = 1/H and gamma = eta H.",
-        bound=_bounded(ENTROPY_CLOSED),
-        assumptions=(UNIT_LOSSES, ADMISSIBLE),
-        uses=("adversarial_ftrl.entropy_bonus", "adversarial_ftrl.closed_constants"),
-    ),
-    _claim(
-        "barrier_bonus",
-        "Regret of policy optimisation with dilated bonuses, logarithmic barrier",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le \tfrac{H}{\eta} \big[ (A - 1) \log \tfrac1\alpha - \log(A (1 - \alpha) + "
-            r"\alpha) "
-            r"\big] + \alpha K \big[ \tfrac{H (H + 1)}{2} + H B_{\max} \big] + K A S \sum_h (1 + \omega)^h \big( "
-            r"\tfrac14 \eta "
-            r"H_h^2 + \gamma H_h \big) \quad \text{if } \tfrac14 \eta B_{\max} \le \omega"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        bound=_bounded(BARRIER_PO),
-        assumptions=(UNIT_LOSSES, ADMISSIBLE),
-        uses=(
-            "adversarial_ftrl.dilated_identity",
-            "adversarial_ftrl.implicit_exploration",
-            "adversarial_ftrl.exploration_sum",
-            "mirror_descent.barrier_regret",
-        ),
-    ),
-    _claim(
-        "barrier_bonus_local",
-        "Policy optimisation with local bonuses, logarithmic barrier",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le \tfrac{H}{\eta} \big[ (A - 1) \log \tfrac1\alpha - \log(A (1 - \alpha) + "
-            r"\alpha) "
-            r"\big] + \alpha K \big[ \tfrac{H (H + 1)}{2} + H B_{\max} \big] + K S \sum_h (1 + \omega)^h \big( "
-            r"\tfrac12 \eta "
-            r"H_h^2 + \gamma H_h A \big) \quad \text{if } \tfrac{\bar y}{2 (1 - \bar y)} \le \omega,\ \bar y < 1"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        note="The first part of the bonus is multiplied by the policy.",
-        bound=_bounded(BARRIER_PO_LOCAL),
-        assumptions=(UNIT_LOSSES, ADMISSIBLE),
-        uses=(
-            "adversarial_ftrl.dilated_identity",
-            "adversarial_ftrl.implicit_exploration",
-            "adversarial_ftrl.exploration_sum",
-            "mirror_descent.local_norm_scalar",
-        ),
-    ),
-    _claim(
-        "barrier_bandit",
-        "A bandit with losses of both signs, without exploration and without bonus",
-        r"\mathbb E\, \mathrm{Reg} \le \frac{(A - 1) \log K}{\eta} + \min\Big\{ \frac{\eta A K}{4}, "
-        r"\frac{\eta K}{2 (1 - \eta)} \Big\} + 2 \quad (H = S = 1,\ -1 \le \ell \le 1,\ \eta < 1)",
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        note="Logarithmic barrier on importance-weighted losses; exponential weights have linear regret there.",
-        bound=_bounded(BARRIER_BANDIT),
-        assumptions=(SIGNED_LOSSES,),
-        uses=("mirror_descent.barrier_regret", "mirror_descent.local_norm_scalar"),
-    ),
-)
-
-LINEAR_USES = (
-    "adversarial_ftrl.dilated_identity",
-    "adversarial_ftrl.linear_estimate",
-    "adversarial_ftrl.linear_bias",
-    "value_difference.comparator_order",
-)
-LINEAR_CONDITIONS = (UNIT_LOSSES, LINEAR_VALUES, ADMISSIBLE)
-
-LINEAR = (
-    _claim(
-        "barrier_linear",
-        "Linear action values, logarithmic barrier",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le \tfrac{H (A - 1) \log K}{\eta} + H [H (1 + 2 \sqrt d) + B_{\max}] + "
-            r"\gamma d H^3 K "
-            r"\Big[ \tfrac{1}{4 (\beta - \eta H^2 / 2)} + \tfrac{1}{4 \beta} \Big] + 2 \beta d K \sum_h (1 + "
-            r"\omega)^h \quad "
-            r"\text{if } \beta > \eta H^2 / 2,\ \tfrac\eta2 B_{\max} \le \omega"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        origin=Origin.EXPLICIT,
-        note="Exact covariances and bonuses, from the known transitions.",
-        bound=_bounded(BARRIER_LINEAR),
-        assumptions=LINEAR_CONDITIONS,
-        uses=(*LINEAR_USES, "mirror_descent.barrier_regret"),
-    ),
-    _claim(
-        "barrier_linear_closed",
-        "Linear action values, logarithmic barrier, closed form",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le 5.72\, H^3 \sqrt{d K ((A - 1) \log K + 2 / H)} + H^2 (1 + 2 \sqrt d)"
-            r"\quad (\omega = 1/H,\ \beta = \eta H^2,\ \gamma = (e - 1) H^4 \eta^2)"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        origin=Origin.EXPLICIT,
-        note="The bound kept here is the sharper sum of which 5.72 is the constant at H = 1.",
-        bound=_bounded(BARRIER_LINEAR_CLOSED),
-        assumptions=LINEAR_CONDITIONS,
-        uses=("adversarial_ftrl.barrier_linear", "adversarial_ftrl.closed_constants"),
-    ),
-    _claim(
-        "reduced_linear",
-        "Linear action values, exponential weights with magnitude-reduced estimates",
-        (
-            r"\mathbb E\, \mathrm{Reg} \le \tfrac{H \log A}{\eta} + \gamma d H^3 K \Big[ \tfrac{1}{4 (\beta - 2 (e "
-            r"- 2) \eta "
-            r"H^2)} + \tfrac{1}{4 \beta} \Big] + 2 \beta d K \sum_h (1 + \omega)^h \quad \text{if } \beta > 2 (e - "
-            r"2) \eta H^2,\ "
-            r"2 (e - 2) \eta B_{\max} \le \omega,\ \tfrac{\eta H}{2 \sqrt\gamma} + \eta B_{\max} \le 1"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        origin=Origin.EXPLICIT,
-        note="Exact covariances, reductions and bonuses, from the known transitions.",
-        bound=_bounded(REDUCED_LINEAR),
-        assumptions=LINEAR_CONDITIONS,
-        uses=(
-            *LINEAR_USES,
-            "adversarial_ftrl.reduced_unbiased",
-            "adversarial_ftrl.reduced_floor",
-            "mirror_descent.exponential_weights_bounded_below",
-        ),
-    ),
-    _claim(
-        "reduced_linear_closed",
-        "Linear action values, magnitude-reduced estimates, closed form",
-        r"\mathbb E\, \mathrm{Reg} \le 9.69\, H^3 \sqrt{d K \log A} \quad (\omega = 1/H,\ \beta = 4 (e - 2) \eta "
-        r"H^2,\ "
-        r"\gamma = 16 (e - 2)^2 (e - 1) H^4 \eta^2)",
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        origin=Origin.EXPLICIT,
-        note="The bound kept here is the sharper sum of which 9.69 is the constant at H = 1; A enters by its "
-        "logarithm.",
-        bound=_bounded(REDUCED_LINEAR_CLOSED),
-        assumptions=LINEAR_CONDITIONS,
-        uses=("adversarial_ftrl.reduced_linear", "adversarial_ftrl.closed_constants"),
-    ),
-    _claim(
-        "plain_linear",
-        "Linear action values, exponential weights with plain estimates",
-        (
-            r"\text{As adversarial\_ftrl.reduced\_linear, with } \tfrac{\eta H}{\gamma} + \eta B_{\max} \le 1 "
-            r"\text{ in place of "
-            r"the last condition}"
-        ),
-        Kind.EXPECTATION,
-        Level.SUPPORTED,
-        note="What magnitude reduction is compared with; the condition forces gamma >= eta H and the exponent 2/3.",
-        bound=_bounded(REDUCED_LINEAR),
-        assumptions=LINEAR_CONDITIONS,
-        uses=(*LINEAR_USES, "mirror_descent.exponential_weights_bounded_below"),
-    ),
-)
-
-LOWER = (
-    _claim(
-        "bandit_lower_bound",
-        "Every algorithm with bandit feedback",
-        (
-            r"\mathbb E\, \mathrm{Reg} \ge 0.233\, (1 - \tfrac1A)^2 H \sqrt{S A K} / \sqrt{1 + S / K} \quad "
-            r"\text{on hidden actions of gap } \varepsilon = c \sqrt{A S / K} \le \tfrac14"
-        ),
-        Kind.LOWER_BOUND,
-        Level.SUPPORTED,
-        note="Transitions do not depend on the action; checked on learners of one state and one stage, exact "
-        "pseudo-regret.",
-        bound=Bound(sp.Ge(regret, LOWER_BANDIT, evaluate=False)),
-        uses=("scalar.pinsker",),
-    ),
-    _claim(
-        "full_information_lower_bound",
-        "Every algorithm with full information, two actions",
-        r"\mathbb E\, \mathrm{Reg} \ge \tfrac H2\, \mathbb E |R_K| = \tfrac H2 \cdot "
-        r"\frac{K \binom{K-1}{\lfloor (K-1)/2 \rfloor}}{2^{K-1}} \quad \text{on fair coins } (1, 0), (0, 1)",
-        Kind.LOWER_BOUND,
-        Level.CERTIFIED,
-        paper=CESA_BIANCHI_2006,
-        note="An equality with one state a stage; by enumeration of all coins against exponential weights.",
-        bound=Bound(sp.Ge(regret, H / 2 * WALK, evaluate=False)),
-    ),
-)
-
-CLAIMS = (*LEMMAS, *CONSTANTS, *FULL_INFORMATION, *BANDIT, *LINEAR, *LOWER)
+CLAIMS = (*LEMMAS, *CONSTANTS)

@@ -14,7 +14,7 @@ from solvers import adversarial_ftrl_identities as identities
 from solvers import adversarial_ftrl_parameters as par
 from solvers.adversarial_ftrl_linear import REDUCED
 from solvers.adversarial_ftrl_simplex import ENTROPY, LOG_BARRIER, iterates, stability, variance
-from theory import adversarial_ftrl as theory
+from theory import adversarial_ftrl_regret as theory
 
 CLAIMS = {claim.id.split(".")[1]: claim for claim in theory.CLAIMS}
 SIZES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(2, 3))

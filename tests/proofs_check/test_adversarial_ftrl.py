@@ -15,14 +15,17 @@ from proofs_check.evidence import Evidence, Finding, dumps
 from proofs_check.methods.base import Context, Tier
 from proofs_check.methods.montecarlo import Expectation
 from proofs_check.papers import adversarial_ftrl as lemmas
+from proofs_check.papers import adversarial_ftrl_estimators as estimators
+from proofs_check.papers import adversarial_ftrl_orders as orders
 from proofs_check.papers import adversarial_ftrl_regret as regret
 from solvers import adversarial_ftrl_parameters as par
 from solvers.adversarial_ftrl_simplex import ENTROPY, worst_case_regret
-from theory import adversarial_ftrl as theory
+from theory import adversarial_ftrl, adversarial_ftrl_regret
 
-CLAIMS = {claim.id: claim for claim in theory.CLAIMS}
-CHECKS = (*lemmas.CHECKS, *regret.CHECKS)
-CHEAP = sorted({check.claim for check in lemmas.CHECKS if not check.claim.endswith("optimised_exponents")})
+CLAIMS = {claim.id: claim for claim in (*adversarial_ftrl.CLAIMS, *adversarial_ftrl_regret.CLAIMS)}
+LEMMA_CHECKS = (*lemmas.CHECKS, *estimators.CHECKS)
+CHECKS = (*LEMMA_CHECKS, *regret.CHECKS, *orders.CHECKS)
+CHEAP = sorted({check.claim for check in LEMMA_CHECKS if not check.claim.endswith("optimised_exponents")})
 
 
 def bound(name, **values):
@@ -42,7 +45,7 @@ def verify(method, statement, assumptions=()):
 @pytest.mark.parametrize("claim_id", CHEAP)
 def test_every_lemma_is_shown_as_expected_and_its_mutants_are_rejected(claim_id):
     claim, outcomes = CLAIMS[claim_id], []
-    for check in lemmas.CHECKS:
+    for check in LEMMA_CHECKS:
         if check.claim != claim_id:
             continue
         evidence = verify(check.method, check.statement, claim.assumptions)
@@ -113,13 +116,13 @@ def test_the_worst_binary_losses_are_played_out(rounds, value):
 
 
 def test_without_its_mean_the_reduced_estimate_is_biased():
-    case = lemmas.opposed("1/2", "1/4", "1")
-    mean = next(iter(lemmas.reduced_unbiased(case, centred=False)))
+    case = estimators.opposed("1/2", "1/4", "1")
+    mean = next(iter(estimators.reduced_unbiased(case, centred=False)))
     assert float(mean.lhs - mean.rhs) == pytest.approx(0.413, abs=1e-3)
 
 
 def test_signed_losses_break_the_floor_of_the_reduced_estimate():
-    comparison = lemmas.reduced_floor(lemmas._rare_gain(), signed=True)
+    comparison = estimators.reduced_floor(estimators._rare_gain(), signed=True)
     assert comparison.lhs == pytest.approx(454.5, abs=0.1)
     assert comparison.rhs == pytest.approx(50.0)
 
@@ -129,8 +132,8 @@ def test_adding_only_matching_terms_inverts_the_conditional_covariance():
     assert [a, b, c, d] == pytest.approx([2.0, -1.5, -1.5, 4.25])
     found = {}
     for matched in (False, True):
-        case = lemmas.DRAWS["one arm of three tenths, gamma=0, N=4"]()
-        found[matched] = [comparison.lhs for comparison in lemmas.resampling_mean(case, matched_only=matched)]
+        case = estimators.DRAWS["one arm of three tenths, gamma=0, N=4"]()
+        found[matched] = [comparison.lhs for comparison in estimators.resampling_mean(case, matched_only=matched)]
     assert all(isinstance(entry, Fraction) for entries in found.values() for entry in entries)
     assert found[True] != found[False]
 
@@ -150,9 +153,11 @@ def test_the_order_without_a_simulator_bites_late():
 
 
 def test_fair_coins_cost_half_of_the_walk():
-    rounds = 6
-    comparison = regret.fair_coins(rounds)
-    assert float(comparison.lhs) == pytest.approx(bound("full_information_lower_bound", H=1, K=rounds))
+    for horizon, n_states, rounds in ((1, 1, 6), (2, 1, 2), (1, 2, 2)):
+        comparison = orders.fair_coins(orders.Coins(horizon, n_states, rounds))
+        claimed = bound("full_information_lower_bound", H=horizon, K=rounds)
+        assert comparison.lhs == comparison.rhs
+        assert float(comparison.lhs) == pytest.approx(claimed)
     assert bound("full_information_lower_bound", H=1, K=10_000) == pytest.approx(
         math.sqrt(10_000 / (2 * math.pi)), rel=1e-3
     )
@@ -195,34 +200,24 @@ def test_closed_forms_are_admissible_and_above_the_bound_at_their_parameters(var
     assert exact <= closed * (1 + 1e-12)
 
 
-def value(expression, **values):
-    symbols = {symbol: values[symbol.name] for symbol in expression.free_symbols if symbol.name != "i"}
-    return float(expression.subs(symbols).doit())
-
-
-def test_rates_of_the_theory_are_those_of_the_solvers():
-    sizes = {"H": 3, "A": 4, "K": 5_000, "S": 2, "X": 5, "d": 6}
-    H, A, K = 3, 4, 5_000
-    assert value(theory.HEDGE_SINGLE_RATE, **sizes) == pytest.approx(par.hedge_rates(H, A, K, False)[0])
-    stage = [value(theory.HEDGE_RATE.subs(theory.i, h), **sizes) for h in (1, 2, 3)]
-    assert stage == pytest.approx(list(par.hedge_rates(H, A, K)))
-    assert value(theory.SOFT_RATE, **sizes) == pytest.approx(par.soft_rate(H, A, K))
-    assert value(theory.OREPS_RATE, **sizes) == pytest.approx(par.oreps_rate(H, 20, A, K))
-    assert value(theory.OREPS_UNIFORM_RATE, **sizes) == pytest.approx(par.oreps_rate(H, 20, A, K, True))
-    assert value(theory.OREPS_BANDIT_RATE, **sizes) == pytest.approx(par.oreps_bandit_rate(H, 20, K))
-    chosen, _ = par.tabular_corollary(H, 2, A, K)
-    assert value(theory.ENTROPY_CLOSED_RATE, **sizes) == pytest.approx(chosen.eta)
-    assert value(theory.ENTROPY_CLOSED_GAMMA, **sizes, eta=chosen.eta) == pytest.approx(chosen.gamma)
-
-
-@pytest.mark.parametrize("variant", [par.LINEAR_BARRIER, par.LINEAR_REDUCED])
-def test_closed_parameters_of_the_theory_are_those_of_the_solvers(variant):
-    chosen, _ = par.linear_corollary(variant, 3, 4, 6, 5_000)
-    prefix = variant.removeprefix("linear_").upper() + "_LINEAR_"
-    for name, found in (("RATE", chosen.eta), ("BETA", chosen.beta), ("GAMMA", chosen.gamma)):
-        expression = getattr(theory, prefix + name)
-        assert value(expression, H=3, A=4, d=6, K=5_000, eta=chosen.eta) == pytest.approx(found)
-    assert value(theory.CLOSED_OMEGA, H=3) == pytest.approx(chosen.omega)
+def test_rates_are_the_closed_forms_that_balance_penalty_and_stability():
+    H, A, K, S, d = 3, 4, 5_000, 2, 6
+    assert list(par.hedge_rates(H, A, K)) == pytest.approx([math.sqrt(8 * math.log(A) / K) / h for h in (3, 2, 1)])
+    assert par.hedge_rates(H, A, K, False)[0] == pytest.approx(math.sqrt(48 * math.log(A) / (K * 4 * 7)))
+    assert par.soft_rate(H, A, K) == pytest.approx(math.sqrt(8 * math.log(A) / (K * H)))
+    assert par.oreps_rate(H, 20, A, K) == pytest.approx(math.sqrt(8 * math.log(20 / 3) / K))
+    assert par.oreps_rate(H, 20, A, K, True) == pytest.approx(2 * math.sqrt(4 * math.log(A) / K))
+    assert par.oreps_bandit_rate(H, 20, K) == pytest.approx(math.sqrt(2 * H * math.log(20 / 3) / (20 * K)))
+    chosen, bound = par.tabular_corollary(H, S, A, K)
+    assert (chosen.gamma, chosen.omega, chosen.kappa_q) == pytest.approx((H * chosen.eta, 1 / H, math.e - 2))
+    assert 2 * H * math.log(A) / chosen.eta == pytest.approx(bound)
+    chosen, _ = par.linear_corollary(par.LINEAR_REDUCED, H, A, d, K)
+    e = math.e
+    assert chosen.beta == pytest.approx(4 * (e - 2) * chosen.eta * H**2)
+    assert chosen.gamma == pytest.approx(16 * (e - 2) ** 2 * (e - 1) * H**4 * chosen.eta**2)
+    chosen, _ = par.linear_corollary(par.LINEAR_BARRIER, H, A, d, K)
+    assert (chosen.beta, chosen.omega) == pytest.approx((chosen.eta * H**2, 1 / H))
+    assert chosen.gamma == pytest.approx((e - 1) * H**4 * chosen.eta**2)
 
 
 # Assumptions and ranges
@@ -277,3 +272,62 @@ def test_a_bound_above_what_can_be_lost_is_vacuous():
     setting = regret.tabular_setting(lambda k: regret.steady_bandit(k, 0.01), 1_000, par.ENTROPY_SQUARE)
     sample = regret.bandit_regret(setting, np.random.SeedSequence(1), 2, name="entropy_bonus", learner=regret.run_bonus)
     assert sample.vacuous
+
+
+def test_an_adaptive_adversary_is_met_with_a_fixed_comparator():
+    setting = regret.tabular_setting(regret.greedy_world, 500, par.ENTROPY_SQUARE)
+    assert setting.losses.adaptive
+    assert setting.regret_range == (-1500.0, 1500.0)
+    sample = regret.bandit_regret(setting, np.random.SeedSequence(2), 4, name="entropy_bonus", learner=regret.run_bonus)
+    run = regret.run_bonus(setting, np.random.SeedSequence(2), 4)
+    assert np.asarray(sample.lhs) == pytest.approx(run.regret_against(regret.first_actions(setting.mdp))[:, -1])
+    assert (np.asarray(sample.lhs) <= run.regret[:, -1] + 1e-9).all()
+
+
+def test_covariances_of_too_few_draws_are_no_setting_of_the_bound():
+    setting = regret.drawn_setting(2_000, 100_000)
+    assert unmet(setting, "drawn_linear") is None
+    few = par.LinearParameters(**{**vars(setting.chosen), "draws": 90_000})
+    assert "draws are fewer than" in unmet(
+        regret.Setting(setting.mdp, setting.losses, 2_000, few, setting.features), "drawn_linear"
+    )
+    assert "outside (0, 1)" in par.missing_draws(par.LinearParameters(**{**vars(few), "delta": 0.0}), 1, 2, 2_000)
+
+
+def test_the_bound_with_drawn_covariances_follows_from_the_exact_one():
+    H, A, d, K = 2, 2, 3, 10_000
+    p = par.LinearParameters(par.LINEAR_DRAWN, 1e-3, 0.02, 1e-3, 0.4, 1e-4, 10**6)
+    exact = par.LinearParameters(par.LINEAR_BARRIER, 2e-3, 0.02, 1e-3, 0.4)
+    base = {"H": H, "A": A, "d": d, "K": K, "beta": 0.02, "gamma": 1e-3, "omega": 0.4}
+    fixed = H * (A - 1) * math.log(K) / 1e-3 + H * (
+        H * (1 + 4 * math.sqrt(d)) + par.largest_linear_bonus(H, 0.02, 1e-3, 0.4)
+    )
+    bias = 4 * 1e-3 * d * H**3 * K * (1 / (4 * (0.02 - 1e-3 * H**2)) + 1 / 0.08)
+    bonus = 4 * 0.02 * d * K * (1.4 + 1.4**2)
+    assert par.linear_bound(p, H, A, d, K) == pytest.approx(fixed + bias + bonus + 1e-4 * H * K)
+    assert bound("barrier_linear", **base, eta=2e-3) == pytest.approx(par.linear_bound(exact, H, A, d, K))
+
+
+def test_hidden_actions_cost_what_the_lower_bound_says_and_no_more_than_the_gap():
+    instance = orders.Hidden("policy optimisation", 2, 2, 2, 400)
+    sample = orders.hidden_actions(instance, np.random.SeedSequence(3), 12)
+    low, high = sample.support
+    values = np.asarray(sample.lhs)
+    assert ((low <= values) & (values <= high)).all()
+    assert values.mean() > sample.rhs
+    assert high == pytest.approx(instances.lower_bound_gap(2, 2, 400) * 800, rel=1e-6)
+
+
+def test_the_identity_of_the_barrier_is_enclosed_to_fifty_digits():
+    for case in lemmas.REPLAYS.values():
+        assert next(iter(lemmas.barrier_identity(case()))).holds
+    broken = next(iter(lemmas.barrier_identity(lemmas.replay(5, 1, 0), reverse=True)))
+    assert float(broken.lhs) > 1e-6
+
+
+def test_the_figure_of_the_linear_algorithms_is_plain_data_below_its_bounds():
+    data = json.loads(dumps(orders.linear_figure(Tier.QUICK)))
+    assert data["kind"] == "curves"
+    for curve in data["curves"]:
+        assert all(y < b for y, b in zip(curve["high"], curve["bound"], strict=True))
+        assert abs(curve["slope"] - curve["claimed"]) < 0.12

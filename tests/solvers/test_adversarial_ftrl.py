@@ -93,6 +93,28 @@ def test_hedge_equals_its_twin(small, regulariser):
     np.testing.assert_allclose(run.regret[1], run.learner_losses[1] - least, atol=1e-10)
 
 
+def test_sums_of_occupancies_give_the_regret_for_mean_losses(small):
+    mdp, means = small.mdp, np.random.default_rng(0).random(small.mdp.shape)
+    steady = adv.constant_losses(means)
+    learners = {
+        "hedge": lambda losses: ftrl.run_hedge(mdp, losses, 30, 0.3, runs=2, seed=1),
+        "soft": lambda losses: ftrl.run_soft_dp(mdp, losses, 30, 0.3, runs=2, seed=1),
+        "oreps": lambda losses: ftrl.run_oreps(mdp, losses, 30, 0.1, bandit=True, runs=2, seed=1),
+        "policy optimisation": lambda losses: ftrl.run_policy_optimisation(mdp, losses, 30, ALGORITHM, runs=2, seed=1),
+    }
+    for learner in learners.values():
+        run = learner(steady)
+        mass = run.occupancy_sums.sum(axis=(3, 4))
+        np.testing.assert_allclose(mass, np.broadcast_to(run.episodes[:, None], mass.shape))
+        np.testing.assert_allclose(run.mean_regret(means), run.regret, atol=1e-9)
+        coins = learner(small.losses)
+        value = np.einsum("nrhsa,hsa->nr", coins.occupancy_sums, means)
+        least = adv.best_fixed_policy(mdp, means)[0]
+        np.testing.assert_allclose(coins.mean_regret(means), value - coins.episodes * least, atol=1e-9)
+    with pytest.raises(InvalidModelError, match="means"):
+        run.mean_regret(np.zeros((1, 2, 2)))
+
+
 def test_soft_dynamic_programming_equals_its_twin(small):
     mdp, episodes, eta = small.mdp, 30, 0.4
     run = ftrl.run_soft_dp(mdp, small.losses, episodes, eta, seed=1)
@@ -164,6 +186,17 @@ def test_projections_are_certified_whatever_the_losses(horizon, n_states, n_acti
         p = adv.occupancy(mdp, policy)[..., None] * policy
         value = np.sum(np.where(p > 0, p * (np.log(np.where(p > 0, p, 1.0)) - exponent), 0.0))
         assert value >= mine - 1e-7 * max(1.0, abs(mine))
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6))
+def test_projections_do_not_depend_on_where_they_start(seed):
+    mdp = instances.random_mdp(3, 4, 2, seed, random_initial=True)
+    rng = np.random.default_rng(seed)
+    exponent, dual = rng.normal(size=mdp.shape) * 5.0, rng.normal(size=mdp.shape[:2])
+    near, far = ftrl.project_occupancy(mdp, exponent), ftrl.project_occupancy(mdp, exponent, dual)
+    np.testing.assert_allclose(near.occupancy, far.occupancy, atol=1e-8)
+    assert near.iterations <= far.iterations + 2
 
 
 def test_projections_leave_out_states_that_nothing_reaches():

@@ -1,7 +1,7 @@
 """Rates, conditions and bounds: known values, closed forms against optimisation, and reasons of refusal."""
 
 from dataclasses import replace
-from math import comb, e, log, sqrt
+from math import comb, e, expm1, log, sqrt
 
 import numpy as np
 import pytest
@@ -173,3 +173,30 @@ def test_full_information_bounds():
 def test_bandit_without_exploration():
     assert par.barrier_bandit_bound(2, 256_000, sqrt(2 * log(256_000) / 256_000)) == pytest.approx(2527, abs=1)
     assert par.barrier_bandit_bound(2, 1000, sqrt(2 * log(1000) / 1000)) == pytest.approx(120, abs=1)
+
+
+@pytest.mark.parametrize("b", [-0.9, -1e-3, 1e-6, 0.3, 0.999, 1.001, 4.0])
+def test_the_second_order_coefficient_of_the_exponential(b):
+    assert par.kappa(b) == pytest.approx((expm1(b) - b) / b**2, rel=1e-9 if abs(b) > 1e-4 else 1e-4)
+
+
+def test_the_second_order_coefficient_at_its_known_points():
+    assert par.kappa(0.0) == 0.5
+    assert par.kappa(1.0) == pytest.approx(e - 2)
+    assert par.kappa(1.793282) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_parameters_for_drawn_covariances():
+    bounds = []
+    for draws in (10_000, 100_000):
+        parameters, bound = par.drawn_parameters(1, 2, 2, 2_000, draws)
+        assert par.inadmissible_linear(parameters, 1) is None
+        assert par.missing_draws(parameters, 1, 2, 2_000) is None
+        needed = (1 + 1 / parameters.gamma) * log(2 * 2 * 2_000 / parameters.delta) / par.chernoff_exponent()
+        assert draws == pytest.approx(needed, rel=1e-6)
+        bounds.append(bound)
+    assert bounds[1] < 2_000 < bounds[0]
+    assert "draws are fewer than" in par.missing_draws(replace(parameters, draws=99_000), 1, 2, 2_000)
+    assert "outside" in par.missing_draws(replace(parameters, delta=0.0), 1, 2, 2_000)
+    with pytest.raises(ValueError, match="draws is 10"):
+        par.drawn_parameters(1, 2, 2, 2_000, 10)
