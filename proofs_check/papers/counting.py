@@ -66,7 +66,11 @@ CHECKS = (
     ),
     Check(
         "counting.pigeonhole",
-        Search(visit_sequences, examples=Sizes(200, full=5_000, soak=100_000)),
+        Search(
+            visit_sequences,
+            examples=Sizes(100, full=5_000, soak=100_000),
+            corners={"one pair": lambda: [0] * 60, "four pairs in turn": lambda: [0, 1, 2, 3] * 15},
+        ),
         pigeonhole,
         (
             Mutant("constant_too_small", "1.9 instead of 2", {"root": 1.9}),

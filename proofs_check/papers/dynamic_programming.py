@@ -191,7 +191,7 @@ def contraction(case: OperatorCase, *, modulus: float = 1.0) -> Comparison:
     return Comparison(float(np.abs(images[0] - images[1]).max()), modulus * case.mdp.discount * distance)
 
 
-EXAMPLES = Sizes(quick=150, full=10_000, soak=200_000)
+EXAMPLES = Sizes(quick=80, full=10_000, soak=200_000)
 
 CHECKS = (
     Check(

@@ -65,6 +65,9 @@ WIDTH, HEIGHT = 6.6, 3.0
 MARGINS = {"left": 0.115, "right": 0.985, "bottom": 0.155, "top": 0.885}
 """Place of the axes; the legend stands above them."""
 
+LEAST_STEPS = 4
+"""Improvements of the largest ratio that are worth a panel; fewer are told in the caption."""
+
 LEGEND_COLUMNS = 3
 """Columns of the legend of several curves."""
 
@@ -258,20 +261,21 @@ def _ratios(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     edges, counts = _histogram(plot)
     growth = [pair for pair in map(_numbers, _list(plot.get("growth"))) if len(pair) == 2]
     growth = [pair for pair in growth if all(map(math.isfinite, pair))]
-    panels = [_draw_histogram] * bool(counts) + [_draw_growth] * bool(growth)
+    steps = len(growth) if len(growth) >= LEAST_STEPS or not counts else 0
+    panels = [_draw_histogram] * bool(counts) + [_draw_growth] * bool(steps)
     if not panels:
         return ""
     margins = {**MARGINS, "top": 0.96, "right": 0.985 if len(panels) == 2 else 0.6, "wspace": 0.28}
     grid = canvas.subplots(1, len(panels), squeeze=False, gridspec_kw=margins)[0]
-    parts = []
     for axes, panel in zip(grid, panels, strict=True):
         _dress(axes)
         if panel is _draw_histogram:
             _draw_histogram(axes, edges, counts)
-            parts.append(f"Ratio of the left to the right side on {sum(counts):,.0f} instances")
         else:
             _draw_growth(axes, growth)
-            parts.append(f"largest ratio {growth[-1][1]:.4g} after {growth[-1][0]:,.0f} evaluations")
+    parts = [f"Ratio of the left to the right side on {sum(counts):,.0f} instances"] if counts else []
+    if growth:
+        parts.append(f"largest ratio {growth[-1][1]:.4g} after {growth[-1][0]:,.0f} evaluations")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}. Above one the claim would be violated."
 
