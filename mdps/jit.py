@@ -68,6 +68,11 @@ CACHE_DIR = _open_cache()
 numba.config.CACHE_DIR = str(CACHE_DIR)
 
 
+def is_cold() -> bool:
+    """Whether no kernel has been compiled from these sources yet."""
+    return not any(CACHE_DIR.rglob("*.nbi"))
+
+
 def kernel(function: F) -> F:
     """Compile ``function`` on first call: cached on disk, without the GIL, IEEE-exact (no fast-math)."""
     compiled: F = numba.njit(cache=True, nogil=True)(function)

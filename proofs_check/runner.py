@@ -18,6 +18,7 @@ from importlib import metadata
 
 import numpy as np
 
+from mdps import jit
 from proofs_check import registry
 from proofs_check.engine import Check, CheckOutcome, Mutant, MutantOutcome, Verdict, judge
 from proofs_check.evidence import Evidence, Json, dumps
@@ -276,11 +277,30 @@ def _interleaved(tasks: Sequence[Task]) -> list[Task]:
 
 def _map(tasks: Iterable[Task], settings: Settings) -> Iterator[tuple[Task, str | None, str]]:
     """Run the tasks, here or in worker processes, and yield the results as they come."""
-    run = functools.partial(run_task, settings=settings)
+    run = functools.partial(_run_tasks, settings=settings)
     if settings.jobs == 1:
-        return map(run, tasks)
+        return (run_task(task, settings) for task in tasks)
     import joblib
 
     parallel = joblib.Parallel(n_jobs=settings.jobs, return_as="generator_unordered", batch_size=1)
-    results: Iterator[tuple[Task, str | None, str]] = parallel(joblib.delayed(run)(task) for task in tasks)
-    return results
+    batches = _by_family(list(tasks)) if settings.budget is None and jit.is_cold() else ([task] for task in tasks)
+    results: Iterator[list[tuple[Task, str | None, str]]] = parallel(joblib.delayed(run)(batch) for batch in batches)
+    return itertools.chain.from_iterable(results)
+
+
+def _run_tasks(tasks: Sequence[Task], settings: Settings) -> list[tuple[Task, str | None, str]]:
+    return [run_task(task, settings) for task in tasks]
+
+
+def _by_family(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Return one batch a family with the first unit of each check, the largest first, and then all others one by one.
+
+    Without compiled kernels two workers that meet in a family would compile the same ones at the same time.
+    """
+    first: dict[str, list[Task]] = {}
+    for task in tasks:
+        if task.index == 0 and task.variant == STATEMENT:
+            first.setdefault(task.claim.split(".")[0], []).append(task)
+    batches = sorted(first.values(), key=len, reverse=True)
+    done = {task for batch in batches for task in batch}
+    return [*batches, *([task] for task in tasks if task not in done)]

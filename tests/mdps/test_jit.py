@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import symtable
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -229,3 +230,21 @@ def wrong(x):
         "wrong: missing is not defined at the head of the module",
         "wrong: scipy comes from scipy.special",
     ]
+
+
+def test_cold_until_the_first_kernel(tmp_path):
+    script = textwrap.dedent(
+        """
+        import numpy as np
+
+        from mdps import jit
+        from mdps.kernels import draw_cdf
+
+        cold = jit.is_cold()
+        draw_cdf(np.array([0.5, 1.0]), 0.2)
+        print(cold, jit.is_cold())
+        """
+    )
+    environment = {**os.environ, "BOUNDCHECK_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

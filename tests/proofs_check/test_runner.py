@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import user_module
 
-from proofs_check import api, registry
+from proofs_check import api, registry, runner
 from proofs_check.evidence import dumps
 from proofs_check.ledger import Ledger, LedgerError
 from proofs_check.render import json_report
-from proofs_check.runner import CheckError, Run, Settings, seed_of
+from proofs_check.runner import CheckError, Run, Settings, Task, seed_of
 
 USER = str(Path(user_module.__file__))
 SETTINGS = Settings(modules=(USER,))
@@ -69,6 +69,23 @@ def test_workers_and_their_order_do_not_matter():
         settings = Settings(modules=(USER,), jobs=jobs)
         reports.append(dumps(json_report(api.verify_all("user", settings=settings), SETTINGS)))
     assert reports[0] == reports[1]
+
+
+def test_cold_workers_get_a_family_each_and_no_task_is_lost(monkeypatch):
+    tasks = [
+        Task(f"{family}.{claim}", "exact", variant, "all", index)
+        for family in ("small", "large")
+        for claim in ("first", "second")[: 1 + (family == "large")]
+        for variant in ("", "mutant")
+        for index in range(2)
+    ]
+    batches = runner._by_family(tasks)
+    assert [{task.claim.split(".")[0] for task in batch} for batch in batches[:2]] == [{"large"}, {"small"}]
+    assert sorted(map(str, tasks)) == sorted(str(task) for batch in batches for task in batch)
+    warm = api.verify_all("user", settings=Settings(modules=(USER,), jobs=2))
+    monkeypatch.setattr("mdps.jit.is_cold", lambda: True)
+    cold = api.verify_all("user", settings=Settings(modules=(USER,), jobs=2))
+    assert dumps(json_report(warm, SETTINGS)) == dumps(json_report(cold, SETTINGS))
 
 
 def test_another_seed_or_tier_is_another_row(tmp_path):
