@@ -41,6 +41,7 @@ style sheet, so that one drawing serves light, dark and paper. The same data giv
 """
 
 import io
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,6 +92,9 @@ COLOURS = {
 }
 
 DASHES = (0, (4, 3))
+MUTED_LINES: tuple[Any, ...] = ("-", (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5)))
+"""Lines of muted curves, which share a colour."""
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 STYLE: Any = {
@@ -328,7 +332,11 @@ def _curves(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     rows = math.ceil(len(curves) / LEGEND_COLUMNS)
     margins = {**MARGINS, "top": 0.96 - 0.075 * rows}
     axes = _axes(canvas, plot, "x", "y", margins, *scales)
-    drawn = [_draw_curve(axes, curve, colour, scales) for curve, colour in zip(curves, SERIES, strict=False)]
+    muted = itertools.cycle(MUTED_LINES)
+    drawn = [
+        _draw_curve(axes, curve, *((MUTED, next(muted)) if curve.get("muted") else (colour, "-")), scales=scales)
+        for curve, colour in zip(curves, SERIES, strict=False)
+    ]
     if not any(drawn):
         return ""
     for axis, scale in zip((axes.xaxis, axes.yaxis), scales, strict=True):
@@ -341,9 +349,8 @@ def _curves(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     return text.rstrip(".") + "." + bounds + (f" Exponents: {'; '.join(words)}." if words else "")
 
 
-def _draw_curve(axes: "Axes", curve: Mapping[str, Json], colour: str, scales: Sequence[str]) -> bool:
+def _draw_curve(axes: "Axes", curve: Mapping[str, Json], colour: str, dashes: Any, scales: Sequence[str]) -> bool:
     """Draw one curve with its band and its bound; return whether there was anything to draw."""
-    colour = MUTED if curve.get("muted") else colour
     x = _numbers(curve.get("x"))
     y, low, high, bound = (_numbers(curve.get(key)) for key in ("y", "low", "high", "bound"))
 
@@ -362,7 +369,7 @@ def _draw_curve(axes: "Axes", curve: Mapping[str, Json], colour: str, scales: Se
         axes.fill(*line, color=colour, alpha=0.25, linewidth=0, label=str(curve.get("label", "")))
     elif line:
         scattered = {"linestyle": "none", "marker": "o", "markersize": 4.0}
-        points: Any = scattered if curve.get("style") == "points" else {}
+        points: Any = scattered if curve.get("style") == "points" else {"linestyle": dashes}
         axes.plot(*line, color=colour, linewidth=1.6, label=str(curve.get("label", "")), **points)
     return bool(line or band or dashed)
 
