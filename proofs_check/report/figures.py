@@ -333,10 +333,10 @@ def _curves(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     margins = {**MARGINS, "top": 0.96 - 0.075 * rows}
     axes = _axes(canvas, plot, "x", "y", margins, *scales)
     muted = itertools.cycle(MUTED_LINES)
-    drawn = [
-        _draw_curve(axes, curve, *((MUTED, next(muted)) if curve.get("muted") else (colour, "-")), scales=scales)
-        for curve, colour in zip(curves, SERIES, strict=False)
-    ]
+    drawn = []
+    for curve, own in zip(curves, SERIES, strict=False):
+        colour, dashes = (MUTED, next(muted)) if curve.get("muted") else (own, "-")
+        drawn.append(_draw_curve(axes, curve, colour, dashes, scales))
     if not any(drawn):
         return ""
     for axis, scale in zip((axes.xaxis, axes.yaxis), scales, strict=True):
