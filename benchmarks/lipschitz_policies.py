@@ -38,7 +38,7 @@ from solvers.lipschitz_policies_extension import envelopes, kirszbraun
 from solvers.lipschitz_policies_regression import lipschitz_regression
 from solvers.lipschitz_policies_regression_kernels import worst_partners
 
-REPEATS, PATIENCE = 5, 2.0
+REPEATS, PATIENCE, COMPILATION = 5, 2.0, 20.0
 
 
 @dataclass
@@ -57,11 +57,10 @@ def measure(call: Callable[[], Any], units: int = 1) -> tuple[float, float, Any]
     """Return the median CPU time a unit in milliseconds, the wall time of the first call, and the result."""
     start, cpu = time.perf_counter(), time.process_time()
     result = call()
-    first, cpu = time.perf_counter() - start, time.process_time() - cpu
-    times = [cpu]
-    if cpu < PATIENCE:
+    first, times = time.perf_counter() - start, [time.process_time() - cpu]
+    if times[0] < COMPILATION:
         times = []
-        for _ in range(REPEATS):
+        while len(times) < REPEATS and (not times or times[0] < PATIENCE):
             cpu = time.process_time()
             call()
             times.append(time.process_time() - cpu)
