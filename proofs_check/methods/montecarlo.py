@@ -225,9 +225,9 @@ class _Sampled(Method):
         """Judge the blocks of one instance."""
 
     def fold(self, results: Mapping[str, Json]) -> Evidence:
-        """Return what the runs show about all instances together."""
+        """Return what the runs show about all instances together, whatever the order of the units."""
         by_instance: dict[str, dict[str, Json]] = {}
-        for unit, result in results.items():
+        for unit, result in sorted(results.items()):
             by_instance.setdefault(result["instance"], {})[unit] = result
         skipped: dict[str, str] = {}
         judged: dict[str, _Judgement] = {}
@@ -270,7 +270,7 @@ class _Sampled(Method):
             summary,
             instances=tuple(judged),
             skipped=skipped,
-            tightness=Tightness(*max(rated, key=lambda pair: pair[0])) if rated else None,
+            tightness=Tightness(*max(rated)) if rated else None,
             witness=judged[worst].witness if worst is not None and finding == Finding.VIOLATION else None,
             confidence=judged[worst].confidence if worst is not None else None,
             nonvacuous_from=nonvacuous,

@@ -248,3 +248,22 @@ def test_impossible_settings_are_refused(arguments):
         MonteCarlo(**{"instances": COINS, "runs": Sizes(10), **arguments})
     with pytest.raises(ValueError, match="no instance is listed"):
         MonteCarlo({}, Sizes(10), delta=0.1).units(Tier.QUICK)
+
+
+def test_the_order_of_the_units_does_not_matter():
+    method = MonteCarlo({name: functools.partial(str, name) for name in ("b", "a")}, Sizes(24), block=Sizes(2))
+    context = Context(seed=np.random.SeedSequence(3))
+    results = {
+        unit: method.run(lambda instance, seeds, runs: Sample(np.full(runs, 2.0), 1.0), unit, context)
+        for unit in method.units(Tier.QUICK)
+    }
+    evidence = method.fold(results)
+    assert len(results) > 20
+    assert evidence.finding == Finding.VIOLATION
+    for order in (sorted(results), sorted(results, reverse=True)):
+        again = method.fold({unit: results[unit] for unit in order})
+        assert (again.witness, again.tightness, again.summary) == (
+            evidence.witness,
+            evidence.tightness,
+            evidence.summary,
+        )
