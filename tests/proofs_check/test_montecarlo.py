@@ -251,7 +251,9 @@ def test_impossible_settings_are_refused(arguments):
 
 
 def test_the_order_of_the_units_does_not_matter():
-    method = MonteCarlo({name: functools.partial(str, name) for name in ("b", "a")}, Sizes(24), block=Sizes(2))
+    method = MonteCarlo(
+        {name: functools.partial(str, name) for name in ("b", "a")}, Sizes(24), delta=0.1, block=Sizes(2)
+    )
     context = Context(seed=np.random.SeedSequence(3))
     results = {
         unit: method.run(lambda instance, seeds, runs: Sample(np.full(runs, 2.0), 1.0), unit, context)
