@@ -7,7 +7,7 @@ shown and re-verified long after the objects that produced it are gone. Exact ra
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Literal
@@ -162,20 +162,22 @@ class Evidence:
 
     def to_json(self) -> dict[str, Json]:
         """Return plain data; `from_json` inverts it."""
-        data: dict[str, Json] = plain(asdict(self))
-        return data
+        data = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        for name in ("tightness", "confidence"):
+            data[name] = None if data[name] is None else asdict(data[name])
+        return {name: plain(value) for name, value in data.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> "Evidence":
         """Rebuild evidence from `to_json`."""
-        fields = dict(data)
-        fields["finding"] = Finding(fields["finding"])
-        fields["instances"] = tuple(fields["instances"])
-        if fields["tightness"] is not None:
-            fields["tightness"] = Tightness(**fields["tightness"])
-        if fields["confidence"] is not None:
-            fields["confidence"] = Confidence(**fields["confidence"])
-        return cls(**fields)
+        entries = dict(data)
+        entries["finding"] = Finding(entries["finding"])
+        entries["instances"] = tuple(entries["instances"])
+        if entries["tightness"] is not None:
+            entries["tightness"] = Tightness(**entries["tightness"])
+        if entries["confidence"] is not None:
+            entries["confidence"] = Confidence(**entries["confidence"])
+        return cls(**entries)
 
 
 def plain(value: Any) -> Json:
@@ -186,18 +188,20 @@ def plain(value: Any) -> Json:
     TypeError
         Naming the type that has no JSON form; nothing is ever pickled.
     """
-    if value is None or isinstance(value, bool | str):
+    if value is None or type(value) in (str, bool, int):  # nearly all of it
+        return value
+    if isinstance(value, str):
         return str(value) if isinstance(value, StrEnum) else value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     raise TypeError(f"evidence cannot hold a {type(value).__name__}")
