@@ -8,7 +8,7 @@ be they floats or fractions.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +43,9 @@ def exact_matrix(name: str, values: Entries) -> Matrix:
 
 
 def _fraction(name: str, index: tuple[int, int], value: object) -> Fraction:
-    number = value.item() if isinstance(value, np.generic) else value
+    number: Any = value.item() if isinstance(value, np.generic) else value
     try:
-        return Fraction(number)  # type: ignore[arg-type]
+        return Fraction(number)
     except (OverflowError, TypeError, ValueError):
         raise InvalidModelError(f"{entry(name, index)} is {value!r}, not a finite number") from None
 

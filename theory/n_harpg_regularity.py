@@ -5,6 +5,8 @@ cuts off, gradient domination through the Fisher matrix, and the gain of a norma
 scalar linear-quadratic regulator, where domination is an identity between rational functions.
 """
 
+from typing import Any
+
 import sympy as sp
 
 from theory.claim import Assumption, Fails, Holds, Kind, Level, Origin
@@ -31,8 +33,8 @@ LEAST_FISHER = 1e-6
 """Least eigenvalue at which a Fisher matrix in floating point counts as positive."""
 
 
-def _non_degenerate(case: object) -> Holds | Fails:
-    least: float = case.least_fisher  # type: ignore[attr-defined]
+def _non_degenerate(case: Any) -> Holds | Fails:
+    least = float(case.least_fisher)
     return Holds() if least >= LEAST_FISHER else Fails(f"the least eigenvalue of the Fisher matrix is {least:.3g}")
 
 

@@ -455,8 +455,8 @@ def random_graph(seed: int, count: int) -> Graph:
     )
     edges = set(itertools.pairwise(range(len(points))))
     for i, x in enumerate(points):
-        near = sorted((j for j in range(len(points)) if j != i), key=lambda j, x=x: manhattan(x, points[j]))  # type: ignore[misc]
-        edges |= {(min(i, j), max(i, j)) for j in near[:2]}
+        near = sorted((manhattan(x, other), j) for j, other in enumerate(points) if j != i)
+        edges |= {(min(i, j), max(i, j)) for _, j in near[:2]}
     return Graph(points, tuple(sorted(edges)))
 
 

@@ -4,7 +4,7 @@ Nothing outside this package imports it. Parameters, trajectories and results ar
 differentiates and nothing else. Certificates are computed elsewhere, from exported weights.
 """
 
-try:
-    import torch  # noqa: F401
-except ImportError as error:
-    raise ImportError("solvers.torch_bridge needs PyTorch: pip install 'boundcheck[torch]'") from error
+from importlib.util import find_spec
+
+if find_spec("torch") is None:
+    raise ImportError("solvers.torch_bridge needs PyTorch: pip install 'boundcheck[torch]'")

@@ -197,8 +197,8 @@ def test_residual_layers_do_not_expand(seed, dimension, width):
     scaling = rng.uniform(0.5, 2.0, width)
     assert residual_scaling(weights, scaling).shape == (width,)
     first, second = rng.normal(size=(2, dimension))
-    layer = lambda x: residual_layer(x, weights, bias, scaling, "relu")  # noqa: E731
-    moved = np.linalg.norm(layer(first) - layer(second))
+    images = [residual_layer(x, weights, bias, scaling, "relu") for x in (first, second)]
+    moved = np.linalg.norm(images[0] - images[1])
     assert moved <= np.linalg.norm(first - second) * (1 + 1e-9)
 
 

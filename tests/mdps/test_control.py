@@ -215,7 +215,10 @@ def test_the_regulator_completes_the_square(seed, discount):
     cost = QuadraticCost(np.eye(3), np.diag([1.0, 2.0]), discount)
     best = regulator(plant, cost)
     x, u = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
-    form = lambda y: np.einsum("ri,ij,rj->r", y, best.value, y)  # noqa: E731
+
+    def form(y):
+        return np.einsum("ri,ij,rj->r", y, best.value, y)
+
     slack = u + x @ best.gain.T
     left = cost.stage(x, u) + discount * form(plant.step(x, u)) - form(x)
     right = np.einsum("ri,ij,rj->r", slack, best.weight, slack)

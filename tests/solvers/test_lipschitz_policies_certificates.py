@@ -477,8 +477,11 @@ def test_regret_of_an_optimal_expert_is_a_sum_of_squares(seed, discount):
 
 def test_a_suboptimal_expert_has_linear_and_even_negative_regret():
     plant, cost = LinearPlant(0.9, 1.0), QuadraticCost(1.0, 1.0)
-    regret = lambda gain: (certificates.policy_value(plant, cost, [[gain]]) - expert).item()  # noqa: E731
     expert = certificates.policy_value(plant, cost, [[0.3]])
+
+    def regret(gain):
+        return (certificates.policy_value(plant, cost, [[gain]]) - expert).item()
+
     assert regret(0.29) == pytest.approx(0.0234, abs=5e-5)
     assert regret(0.299) == pytest.approx(0.00226, abs=5e-6)
     assert regret(0.31) < 0 > regret(0.301)
@@ -547,7 +550,10 @@ def test_the_converse_lyapunov_function_of_the_rotation():
     assert found.terms == 6
     x = unit_vectors(np.random.default_rng(0).normal(size=(500, 2)))
     powers = [np.linalg.matrix_power(loop, k) for k in range(7)]
-    value = lambda y: sum(np.linalg.norm(y @ power.T, axis=-1) for power in powers[:6])  # noqa: E731
+
+    def value(y):
+        return sum(np.linalg.norm(y @ power.T, axis=-1) for power in powers[:6])
+
     assert (value(x) >= 1.0).all()
     assert (value(x) <= found.upper).all()
     decrease = value(x @ loop.T) - value(x)

@@ -5,13 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mdps.control import demonstrate, regulator  # noqa: E402
-from mdps.control_instances import rotation  # noqa: E402
-from mdps.errors import InvalidPolicyError  # noqa: E402
-from solvers.lipschitz_policies_layers import almost_orthogonal, cayley, residual_layer  # noqa: E402
-from solvers.lipschitz_policies_networks import Network, lipsdp, product_bound, verify_lipsdp  # noqa: E402
-from solvers.lipschitz_policies_regression import lipschitz_regression  # noqa: E402
-from solvers.torch_bridge.lipschitz import (  # noqa: E402
+from mdps.control import demonstrate, regulator
+from mdps.control_instances import rotation
+from mdps.errors import InvalidPolicyError
+from solvers.lipschitz_policies_layers import almost_orthogonal, cayley, residual_layer
+from solvers.lipschitz_policies_networks import Network, lipsdp, product_bound, verify_lipsdp
+from solvers.lipschitz_policies_regression import lipschitz_regression
+from solvers.torch_bridge.lipschitz import (
     LAYERS,
     Training,
     _scaling,
@@ -19,7 +19,7 @@ from solvers.torch_bridge.lipschitz import (  # noqa: E402
     empirical_loss,
     train_lipschitz,
 )
-from solvers.torch_bridge.policies import DeviceError  # noqa: E402
+from solvers.torch_bridge.policies import DeviceError
 
 GAIN = np.array([[-0.01290485, 0.85922773]])
 """Gain of the linear-quadratic expert of the rotation plant."""

@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
 
-from mdps.errors import InvalidModelError, InvalidPolicyError  # noqa: E402
-from solvers.torch_bridge.neural import TASKS, GymnasiumSimulator, experiment, main  # noqa: E402
-from solvers.torch_bridge.returns import METHODS, gradient, hessian_product, to_go  # noqa: E402
+from mdps.errors import InvalidModelError, InvalidPolicyError
+from solvers.torch_bridge.neural import TASKS, GymnasiumSimulator, experiment, main
+from solvers.torch_bridge.returns import METHODS, gradient, hessian_product, to_go
 
 
 def sampled(name, count=3, seed=0):

@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mdps.errors import InvalidModelError, InvalidPolicyError  # noqa: E402
-from solvers.torch_bridge.policies import (  # noqa: E402
+from mdps.errors import InvalidModelError, InvalidPolicyError
+from solvers.torch_bridge.policies import (
     DeviceError,
     GaussianPolicy,
     SoftmaxPolicy,

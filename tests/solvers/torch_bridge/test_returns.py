@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mdps.errors import InvalidModelError, InvalidPolicyError  # noqa: E402
-from mdps.tabular import DiscountedMDP  # noqa: E402
-from solvers.n_harpg import (  # noqa: E402
+from mdps.errors import InvalidModelError, InvalidPolicyError
+from mdps.tabular import DiscountedMDP
+from solvers.n_harpg import (
     CAUSAL,
     IMPORTANCE,
     N_HARPG,
@@ -19,10 +19,10 @@ from solvers.n_harpg import (  # noqa: E402
     PG,
     BatchEstimator,
 )
-from solvers.n_harpg_exact import FiniteWorld  # noqa: E402
-from solvers.n_harpg_policies import softmax_policy  # noqa: E402
-from solvers.torch_bridge.policies import SoftmaxPolicy, TabularLogits, TorchPolicy  # noqa: E402
-from solvers.torch_bridge.returns import (  # noqa: E402
+from solvers.n_harpg_exact import FiniteWorld
+from solvers.n_harpg_policies import softmax_policy
+from solvers.torch_bridge.policies import SoftmaxPolicy, TabularLogits, TorchPolicy
+from solvers.torch_bridge.returns import (
     METHODS,
     Trajectories,
     ascend,
