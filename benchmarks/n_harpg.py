@@ -44,7 +44,6 @@ class Line:
     nanoseconds: float
     first_call: float
     ratio: float = 1.0
-    note: str = ""
 
 
 def in_turns(job: str, calls: dict[str, Callable[[], object]], repeats: dict[str, int], units: int) -> list[Line]:
@@ -173,7 +172,7 @@ def main() -> None:
         print("torch cannot be imported: left out")
     lines = simulation_lines(arguments.quick) + batch_lines(arguments.quick)
     for line in lines:
-        print(f"{line.job:58s} {line.who:11s} {line.nanoseconds:12.1f} ns  {line.ratio:8.2f}x  {line.note}")
+        print(f"{line.job:58s} {line.who:11s} {line.nanoseconds:12.1f} ns  {line.ratio:8.2f}x")
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(line) for line in lines], indent=1))
 

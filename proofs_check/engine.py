@@ -32,7 +32,7 @@ class Mutant:
     drop
         Keys of assumptions that are not demanded of the instances any more.
     tier
-        The least tier with enough work to refuse it; below it the check must not show anything either.
+        The least tier with enough work to refuse it. A check that has no mutant at a tier must not show anything there.
     """
 
     name: str
@@ -59,6 +59,9 @@ class Check:
         Tells several checks of one claim apart.
     tier
         The least tier at which the check runs.
+    part
+        The check shows a part of the claim only (a base case, one of two inequalities): unless every part is shown,
+        the claim is INCONCLUSIVE, whatever the other checks find.
     figure
         Returns the data of the figure in place of the method's own, as `proofs_check.report.figures` says; it is run
         once, as a unit of work of the claim and never of a mutant, and shows nothing that counts for the verdict.
@@ -70,6 +73,7 @@ class Check:
     mutants: tuple[Mutant, ...] = ()
     name: str = ""
     tier: Tier = Tier.QUICK
+    part: bool = False
     figure: Callable[[Tier], Json] | None = None
 
     def __post_init__(self) -> None:
@@ -120,6 +124,7 @@ class CheckOutcome:
     check: str
     evidence: Evidence
     mutants: tuple[MutantOutcome, ...]
+    part: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -231,8 +236,9 @@ def _fields(record: object) -> Json:
 def judge(claim: Claim, outcomes: Sequence[CheckOutcome], tier: Tier, seed: int, unfinished: str = "") -> Verdict:
     """Fold the outcomes of all checks of a claim into its verdict.
 
-    The strongest finding counts, except that one refutation outweighs everything else, and that a surviving mutant or a
-    check without mutants makes the claim POWERLESS.
+    The strongest finding counts, except that one refutation outweighs everything else, that a part that is not shown
+    leaves the claim INCONCLUSIVE, and that a surviving mutant, or a check that shows something without mutants, makes
+    the claim POWERLESS.
 
     Parameters
     ----------
@@ -258,6 +264,9 @@ def _level_and_reason(claim: Claim, outcomes: Sequence[CheckOutcome], unfinished
         return Level.INCONCLUSIVE, unfinished
     if not outcomes:
         return Level.INCONCLUSIVE, "no check of this claim runs at this tier"
+    missing = [outcome for outcome in outcomes if outcome.part and outcome.evidence.finding == Finding.UNDECIDED]
+    if missing:
+        return Level.INCONCLUSIVE, f"part {missing[0].check} is not shown: {missing[0].evidence.summary}"
     shown = [outcome for outcome in outcomes if outcome.evidence.finding != Finding.UNDECIDED]
     powerless = [outcome for outcome in shown if not outcome.mutants]
     if powerless:

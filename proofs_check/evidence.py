@@ -145,7 +145,7 @@ class Evidence:
     certificate
         What `recheck` needs: boxes, dual variables, residuals.
     plot
-        Data of a figure, ``{"kind": "regret" | "rate" | "ratios", ...}``.
+        Data of a figure, ``{"kind": "regret" | "rate" | "ratios" | "curves", ...}``.
     """
 
     method: str

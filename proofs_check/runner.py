@@ -244,7 +244,7 @@ class Run:
                 evidence = self._fold(check, None)
                 refused = check.mutants_at(self.settings.tier)
                 mutants = tuple(MutantOutcome.of(mutant, self._fold(check, mutant)) for mutant in refused)
-                outcomes.append(CheckOutcome(check.name, evidence, mutants))
+                outcomes.append(CheckOutcome(check.name, evidence, mutants, check.part))
         unfinished = f"{missing} units of work did not fit into the budget" if missing else ""
         return judge(claim, outcomes, self.settings.tier, self.settings.seed, unfinished)
 
@@ -295,7 +295,7 @@ def _run_tasks(tasks: Sequence[Task], settings: Settings) -> list[tuple[Task, st
 def _by_family(tasks: Sequence[Task]) -> list[list[Task]]:
     """Return one batch a family with the first unit of each check, the largest first, and then all others one by one.
 
-    Without compiled kernels two workers that meet in a family would compile the same ones at the same time.
+    Without compiled kernels two workers that meet in a family often compile the same ones at the same time.
     """
     first: dict[str, list[Task]] = {}
     for task in tasks:

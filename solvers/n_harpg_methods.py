@@ -87,6 +87,8 @@ class Method:
             raise ValueError(f"point is {self.point!r}, above one")
         if not 0.0 <= self.restart_probability <= 1.0:
             raise ValueError(f"restart_probability is {self.restart_probability!r}, outside [0, 1]")
+        if self.period and self.restart_probability:
+            raise ValueError(f"period is {self.period} and restart_probability {self.restart_probability}: choose one")
         if self.shared and self.batch != 1:
             raise ValueError(f"batch is {self.batch}: a shared trajectory is one")
 

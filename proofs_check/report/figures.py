@@ -31,7 +31,7 @@ axis, is left out. All kinds take ``title``, ``xlabel`` and ``ylabel``.
 ``curves``: several curves on one pair of axes.
     ``curves``              at most six of ``{"label", "x", "y"}``, each with any of ``low`` and ``high`` (band),
                             ``bound`` (drawn dashed in the colour of the curve), ``slope``, ``interval`` and ``claimed``
-                            (exponents, for the legend and the caption), ``style`` (``"line"``, ``"points"`` or
+                            (exponents, for the caption), ``style`` (``"line"``, ``"points"`` or
                             ``"area"``) and ``muted``
     ``xscale``, ``yscale``  ``"log"`` (if absent) or ``"linear"``
     ``caption``             a sentence

@@ -239,14 +239,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 device=options.device,
             )
         ]
-    except (DeviceError, InvalidPolicyError, ImportError) as error:
+        text = json.dumps({"curves": curves}, indent=1)
+        if options.output is None:
+            print(text)
+        else:
+            options.output.write_text(text + "\n")
+    except (DeviceError, InvalidPolicyError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    text = json.dumps({"curves": curves}, indent=1)
-    if options.output is None:
-        print(text)
-    else:
-        options.output.write_text(text + "\n")
     return 0
 
 

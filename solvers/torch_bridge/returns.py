@@ -37,20 +37,18 @@ Fisher-non-degenerate policies. ICML.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import sympy as sp
 
 from mdps.errors import InvalidModelError, InvalidPolicyError
 from mdps.validation import FloatArray, entry, first_index
 from solvers.n_harpg_kernels import CAUSAL, HESSIAN, IMPORTANCE, TRANSPOSED
 from solvers.n_harpg_methods import HARPG, N_HARPG, N_PG_IGT, N_PG_M, PG, Method, Schedule
+from solvers.n_harpg_parameters import schedule_of
 from solvers.torch_bridge.policies import TorchPolicy
-from theory.n_harpg import SCHEDULES, gamma_0, scale
-from theory.n_harpg import t as iteration
 
 
 @dataclass(frozen=True)
@@ -205,13 +203,8 @@ def schedule(name: str, step: float, iterations: int, first_batch: int = 1) -> S
     for label, value in (("step", step), ("iterations", iterations)):
         if not value > 0:
             raise InvalidPolicyError(f"{label} is {value!r}, not positive")
-    times, rule = np.arange(iterations + 1, dtype=np.float64), SCHEDULES[name]
-    values = {scale: sp.Float(step), gamma_0: sp.Float(step)}
-    momentum, steps = (
-        np.broadcast_to(sp.lambdify(iteration, expression.subs(values))(times), times.shape).astype(np.float64)
-        for expression in (rule.momentum, rule.step)
-    )
-    return Schedule(momentum, steps[:-1], first_batch)
+    found = schedule_of(name, iterations, first_batch=first_batch, scale=step, gamma_0=step)
+    return replace(found, steps=found.steps[:-1])
 
 
 def _require_supported(method: Method) -> None:

@@ -1,5 +1,7 @@
 """Verdicts from findings: every way in which a claim can fail to be shown."""
 
+from dataclasses import replace
+
 import pytest
 from tests_support import derived_claim
 
@@ -79,6 +81,18 @@ def test_the_strongest_finding_counts_but_one_refutation_outweighs_it():
     both = [outcome(Finding.NO_VIOLATION, KILLED), outcome(Finding.PROOF, KILLED)]
     assert judge(CLAIM, both, Tier.QUICK, 0).level == Level.PROVED
     assert judge(CLAIM, [*both, outcome(Finding.VIOLATION, KILLED)], Tier.QUICK, 0).level == Level.REFUTED
+
+
+def test_every_part_must_be_shown():
+    proof = outcome(Finding.PROOF, KILLED, check="step")
+    base = replace(outcome(Finding.UNDECIDED, KILLED, check="base"), part=True)
+    verdict = judge(CLAIM, [proof, base], Tier.QUICK, 0)
+    assert verdict.level == Level.INCONCLUSIVE
+    assert "part base" in verdict.reason
+    certified = replace(base, evidence=replace(base.evidence, finding=Finding.CERTIFICATE))
+    assert judge(CLAIM, [proof, certified], Tier.QUICK, 0).level == Level.PROVED
+    refuted = replace(base, evidence=replace(base.evidence, finding=Finding.VIOLATION))
+    assert judge(CLAIM, [proof, refuted], Tier.QUICK, 0).level == Level.REFUTED
 
 
 def test_unfinished_work_is_inconclusive_but_a_refutation_stands():

@@ -95,7 +95,10 @@ def test_another_seed_or_tier_is_another_row(tmp_path):
 
 
 def test_seeds_differ_between_units_and_checks_and_not_between_mutants():
-    state = lambda *key: tuple(seed_of(*key).generate_state(4))  # noqa: E731
+
+    def state(*key):
+        return tuple(seed_of(*key).generate_state(4))
+
     assert state(0, "p.c", "m", 0) == state(0, "p.c", "m", 0)
     different = {state(0, "p.c", "m", 0), state(1, "p.c", "m", 0), state(0, "p.d", "m", 0), state(0, "p.c", "m", 1)}
     assert len(different) == 4
