@@ -184,8 +184,16 @@ class InterpolatedPolicy:
         return np.interp(np.asarray(states, dtype=np.float64), self.knots, self.values)
 
 
-def _root(metric: npt.ArrayLike, size: int) -> FloatArray:
-    """Return T with T'T = P."""
+def metric_root(metric: npt.ArrayLike | None, size: int) -> FloatArray:
+    """Return T with T'T = P, for which the norm of x in the metric P is that of T x; the identity if omitted.
+
+    Raises
+    ------
+    InvalidModelError
+        If P is not symmetric positive definite.
+    """
+    if metric is None:
+        return as_float_array("transform", np.eye(size))
     matrix = as_matrix("metric", metric)
     require_symmetric("metric", matrix, size, definite=True)
     return as_float_array("transform", np.linalg.cholesky(matrix).T)
@@ -241,7 +249,7 @@ class EnvelopePolicy:
         object.__setattr__(self, "values", v)
         object.__setattr__(self, "alpha", require_positive("alpha", alpha, strict=False))
         object.__setattr__(self, "side", side)
-        object.__setattr__(self, "transform", _root(np.eye(x.shape[1]) if metric is None else metric, x.shape[1]))
+        object.__setattr__(self, "transform", metric_root(metric, x.shape[1]))
 
     @property
     def n_states(self) -> int:

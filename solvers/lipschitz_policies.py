@@ -47,6 +47,7 @@ from mdps.control import (
     require_symmetric,
 )
 from mdps.control_instances import ControlInstance
+from mdps.control_policies import metric_root
 from mdps.errors import InvalidModelError
 from mdps.validation import FloatArray, require_shape
 from solvers.lipschitz_policies_certificates import (
@@ -133,12 +134,6 @@ class Learned:
     metric: FloatArray
 
 
-def _root(metric: FloatArray) -> FloatArray:
-    """Return T with T'T = P."""
-    root: FloatArray = np.array(np.linalg.cholesky(metric).T, dtype=np.float64)
-    return root
-
-
 def _metric(metric: npt.ArrayLike | None, size: int) -> FloatArray:
     matrix = as_matrix("metric", np.eye(size) if metric is None else metric)
     require_symmetric("metric", matrix, size, definite=True)
@@ -165,7 +160,7 @@ def learn(data: Demonstrations, alpha: float, metric: npt.ArrayLike | None = Non
     P = _metric(metric, n)
     if m > 1 and not np.array_equal(P, np.eye(n)):
         raise InvalidModelError(f"a metric other than the Euclidean one is for one input, not {m}")
-    fit = lipschitz_regression(data.states @ _root(P).T, data.inputs, alpha)
+    fit = lipschitz_regression(data.states @ metric_root(P, n).T, data.inputs, alpha)
     residual = float(np.linalg.norm(fit.values - data.inputs, axis=1).max())
     policy: EnvelopePolicy | KirszbraunPolicy
     if m == 1:
@@ -180,8 +175,8 @@ def learn(data: Demonstrations, alpha: float, metric: npt.ArrayLike | None = Non
 
 def expert_lipschitz(expert: LinearPolicy, metric: npt.ArrayLike | None = None) -> float:
     """Return L* of a linear expert: the norm of K, from ||.||_P to the Euclidean norm."""
-    P = _metric(metric, expert.n_states)
-    return float(np.linalg.norm(expert.gain @ np.linalg.inv(_root(P)), 2))
+    root = metric_root(metric, expert.n_states)
+    return float(np.linalg.norm(expert.gain @ np.linalg.inv(root), 2))
 
 
 def loop_constants(instance: ControlInstance, rate: float | None = None) -> Constants:
@@ -237,7 +232,7 @@ def fill_radius(
     """Return an upper bound of the distance from any state with ``||x||_P <= radius`` to the nearest sample."""
     points = as_matrix("states", states)
     n = points.shape[1]
-    root = _root(_metric(metric, n))
+    root = metric_root(metric, n)
     coordinates = points @ root.T
     box = np.full(n, require_positive("radius", radius))
     found = lipschitz_supremum(
@@ -252,7 +247,7 @@ def learning_error(learned: Learned, expert: LinearPolicy, radius: float, tolera
     The difference is Lipschitz with alpha + L* in the metric.
     """
     n = expert.n_states
-    inverse = np.linalg.inv(_root(learned.metric))
+    inverse = np.linalg.inv(metric_root(learned.metric, n))
     slope = learned.alpha + expert_lipschitz(expert, learned.metric)
 
     def error(x: FloatArray) -> FloatArray:
@@ -447,7 +442,7 @@ def measure(
         if cost is None or cost.discount >= 1.0:
             raise InvalidModelError("steps are needed without a discount below one")
         steps = max(1, ceil(log(TAIL) / log(cost.discount)))
-    root = _root(learned.metric)
+    root = metric_root(learned.metric, instance.plant.n_states)
     reference = simulate(instance.plant, expert, x, steps, cost)
     nominal = simulate(instance.plant, learned.policy, x, steps, cost)
     stage: Cost = QuadraticCost(np.eye(x.shape[1]), np.eye(instance.plant.n_inputs)) if cost is None else cost

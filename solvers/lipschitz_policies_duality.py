@@ -49,9 +49,6 @@ from mdps.validation import FloatArray, IntArray, as_float_array
 from solvers import lipschitz_policies_kernels as extension_kernels
 from solvers import lipschitz_policies_regression_kernels as kernels
 
-SPREAD_TOLERANCE = 1e-13
-"""Violation of a pair that counts as none, relative to the spread of the values."""
-
 
 class Loss(StrEnum):
     """How the distance from the demonstrated inputs is measured (see the module)."""
@@ -131,25 +128,6 @@ def check_data(points: npt.ArrayLike, targets: npt.ArrayLike, alpha: float) -> t
     if not (np.isfinite(alpha) and alpha >= 0.0):
         raise InvalidModelError(f"alpha is {alpha}, not a finite number >= 0")
     return states, inputs
-
-
-def metric_coordinates(points: npt.ArrayLike, P: npt.ArrayLike) -> FloatArray:
-    r"""Return coordinates in which the Euclidean norm is :math:`\|x\|_P = \sqrt{x^\top P x}`; ``points`` ``(N, n)``.
-
-    Raises
-    ------
-    InvalidModelError
-        If P is not symmetric positive definite.
-    """
-    matrix = as_float_array("P", P)
-    try:
-        factor = np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        raise InvalidModelError("P is not positive definite") from None
-    if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0.0):
-        raise InvalidModelError("P is not symmetric")
-    coordinates: FloatArray = as_float_array("points", points) @ factor
-    return coordinates
 
 
 def all_pairs(size: int) -> IntArray:

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mdps.validation import FloatArray, IntArray
-from solvers.n_harpg_exact import FiniteWorld, require_horizon
+from solvers.episodic import require_positive
+from solvers.n_harpg_exact import FiniteWorld
 
 MAX_TRAJECTORIES = 2_000_000
 """Enumerations above this are refused."""
@@ -51,7 +52,7 @@ def enumerate_trajectories(world: FiniteWorld, theta: npt.ArrayLike, horizon: in
     ValueError
         If there are more than `MAX_TRAJECTORIES`.
     """
-    require_horizon(horizon)
+    require_positive("horizon", horizon)
     policy, kernel = world.policy.probabilities(theta), world.kernel
     n_states, n_actions = policy.shape
     states = np.flatnonzero(world.mdp.initial > 0.0)[:, None]

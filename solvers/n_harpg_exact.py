@@ -34,6 +34,7 @@ import numpy.typing as npt
 from mdps.errors import InvalidModelError, InvalidPolicyError
 from mdps.tabular import DiscountedMDP
 from mdps.validation import FloatArray
+from solvers.episodic import require_positive
 from solvers.n_harpg_policies import FinitePolicy
 from solvers.planning_discounted import policy_iteration
 from solvers.planning_policies import as_policy
@@ -117,7 +118,7 @@ def _values(world: FiniteWorld, policy: FloatArray, horizon: int | None) -> tupl
         chain = np.einsum("...sa,sat->...st", policy, kernel)
         values = np.linalg.solve(np.eye(world.mdp.n_states) - gamma * chain, mean[..., None])[..., 0]
         return values, rewards + gamma * np.einsum("sat,...t->...sa", kernel, values)
-    require_horizon(horizon)
+    require_positive("horizon", horizon)
     values, q = np.zeros_like(mean), np.zeros_like(policy)
     for _ in range(horizon):
         q = rewards + gamma * np.einsum("sat,...t->...sa", kernel, values)
@@ -135,7 +136,7 @@ def _discounted_visits(world: FiniteWorld, policy: FloatArray) -> FloatArray:
 
 def _finite_gradient_weights(world: FiniteWorld, policy: FloatArray, horizon: int) -> FloatArray:
     """Return sum_t gamma^t P(s_t = s) pi(a | s) Q_t(s, a), ``(..., S, A)``."""
-    require_horizon(horizon)
+    require_positive("horizon", horizon)
     gamma, rewards, kernel = world.mdp.discount, world.mdp.rewards, world.kernel
     mass = np.broadcast_to(world.mdp.initial, policy.shape[:-1])
     visits = []
@@ -149,12 +150,6 @@ def _finite_gradient_weights(world: FiniteWorld, policy: FloatArray, horizon: in
         values = (policy * q).sum(axis=-1)
         total += pairs * q
     return total
-
-
-def require_horizon(horizon: int) -> None:
-    """Raise unless the horizon is a positive integer."""
-    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
-        raise ValueError(f"horizon is {horizon!r}, not a positive integer")
 
 
 # Hessians
@@ -197,7 +192,7 @@ def _discounted_hessian(world: FiniteWorld, d: _Derivatives) -> FloatArray:
 
 
 def _finite_hessian(world: FiniteWorld, d: _Derivatives, horizon: int) -> FloatArray:
-    require_horizon(horizon)
+    require_positive("horizon", horizon)
     gamma, size = world.mdp.discount, world.dimension
     chain = gamma * np.einsum("sa,sat->st", d.policy, world.kernel)
     values, slopes = np.zeros(world.mdp.n_states), np.zeros((world.mdp.n_states, size))

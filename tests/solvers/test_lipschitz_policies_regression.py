@@ -475,18 +475,9 @@ def test_bad_input_is_named():
         regression.cone_regression([0.0, 0.0], [0.0, 1.0], 1.0)
     with pytest.raises(InvalidModelError, match="2 components"):
         regression.approximation_bias([[0.0]], [[0.0, 1.0]], 1.0)
-    with pytest.raises(InvalidModelError, match="not positive definite"):
-        duality.metric_coordinates([[0.0, 0.0]], [[1.0, 0.0], [0.0, -1.0]])
 
 
 def test_an_unreachable_tolerance_raises():
     points, targets = samples(18, 30, 2, 2)
     with pytest.raises(regression.NotConvergedError, match="certified gap"):
         regression.lipschitz_regression(points, targets, 1.0, tolerance=1e-18)
-
-
-def test_coordinates_of_a_metric():
-    P = np.array([[8.753, 0.842], [0.842, 0.1492]])
-    x = np.random.default_rng(19).normal(size=(5, 2))
-    norms = np.linalg.norm(duality.metric_coordinates(x, P), axis=1)
-    np.testing.assert_allclose(norms, np.sqrt(np.einsum("ki,ij,kj->k", x, P, x)))
