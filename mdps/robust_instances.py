@@ -81,7 +81,8 @@ def stuck(radius: float = 0.2) -> RobustLinearMDP:
 
     Hard for greedy optimism with one bonus a factor: action 1 mixes the two factors that action 2 tells apart. While
     only action 1 was played the two estimates and the two bonuses agree, so that the known reward .01 decides for it:
-    regret :math:`K (.4 (1 - \rho) - .01)` on every path, whatever the bonus.
+    regret :math:`K (.4 (1 - \rho) - .01)` on every path, whatever the bonus, for radii :math:`\rho < 39/40`; from
+    there on action 1 is the better one.
 
     Source: derived for this package, in the setting of Liu and Xu (2024).
     """
@@ -216,7 +217,7 @@ def robust_put(radius: float, horizon: int = 10, initial_price: float = 100.0) -
 def frozen_lake(radius: float = 0.1, horizon: int = 20) -> RobustLinearMDP:
     """Gymnasium's slippery lake, 4 x 4, with a ball of total variation; the end of the game is the fail state.
 
-    Hard for a robust planner: the adversary may end the game at every step. Needs the extra ``gymnasium``.
+    Hard for a robust planner: the adversary may end the game at every step. Needs the extra ``gym``.
 
     Source: M. Towers et al. (2024), Gymnasium, arXiv:2407.17032.
     """

@@ -18,8 +18,8 @@ where :math:`\hat\nu` is the empirical factor backup:
 * chi2, penalty: :math:`\max_\alpha m_1 - (m_2 - m_1^2) / (4 \sigma)` with clipped
   :math:`m_j = W_i \min(V, \alpha)^j`.
 
-Greedy policies (:math:`\eta = 0`, ties to the lowest action) give DR-LSVI-UCB (`DR_LSVI_UCB_CODE` with the settings of
-its public code), the nominal set with an elliptic bonus and estimated rewards LSVI-UCB (`LSVI_UCB_CODE`), one-hot
+Greedy policies (:math:`\eta = 0`, ties to the lowest action) give DR-LSVI-UCB (`dr_lsvi_ucb_code` with the settings of
+its public code), the nominal set with an elliptic bonus and estimated rewards LSVI-UCB (`lsvi_ucb_code`), one-hot
 features the tabular learner, and ``rare`` plans that are remade only when a determinant has doubled the switching rule
 of We-DRIVE-U (not its variance weights). The explicit :math:`\beta` are those of `theory.dr_rpo_parameters`.
 
@@ -213,7 +213,7 @@ class LearnedPlans:
     plan, backups, widths
         ``theta + nu + beta g``, ``nu`` and ``g``, each ``(runs, R, H, d)``.
     inverses
-        Inverse covariances ``(runs, R, H, d, d)``; empty unless kept.
+        Inverse covariances ``(runs, R, H, d, d)``; empty unless the bonus is elliptic.
     switches
         Number of plans that were made, ``(runs,)``.
     """
@@ -270,7 +270,6 @@ def run(
     seeds: np.random.SeedSequence,
     runs: int = 1,
     record: int | None = 64,
-    keep_inverses: bool = False,
 ) -> LearnedPlans:
     """Run a learner in the nominal model ``runs`` times, independently.
 
@@ -297,7 +296,7 @@ def run(
     problem = _problem(robust, learner, betas, caps)
     H, d, R = robust.horizon, robust.nominal.n_factors, len(points)
     plan, backups, widths = (np.empty((runs, R, H, d)) for _ in range(3))
-    kept = keep_inverses or learner.bonus == "elliptic"
+    kept = learner.bonus == "elliptic"
     rules = _rules(robust, learner, kept)
     inverses = np.empty((runs, R if kept else 0, H, d, d))
     switches = np.empty(runs, dtype=np.int64)

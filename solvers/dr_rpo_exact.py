@@ -93,8 +93,7 @@ def soft_maximum(q_values: FloatArray, log_base: FloatArray, eta: float) -> tupl
         best = np.arange(q_values.shape[-1]) == q_values.argmax(axis=-1)[..., None]
         return top[..., 0], np.where(best, 0.0, -np.inf)
     scaled = log_base + (q_values - top) / eta
-    peak = scaled.max(axis=-1, keepdims=True)
-    total = peak + np.log(np.exp(scaled - peak).sum(axis=-1, keepdims=True))
+    total = _log_sum(scaled)
     return (top + eta * total)[..., 0], scaled - total
 
 

@@ -27,6 +27,9 @@ pi_min = sp.Symbol("pi_min", positive=True)
 kappa = sp.Symbol("kappa", positive=True)
 """Coverage: least eigenvalue of the expected outer product of the features, over the policies that can be played."""
 
+TIE_RADIUS = sp.Rational(39, 40)
+"""Radius at which both actions of `mdps.robust_instances.stuck` are worth the same."""
+
 beta_squares = sp.Symbol("beta_squares", positive=True)
 """Sum over stages of the squares of the sums of the radii from there on."""
 
@@ -39,8 +42,19 @@ def _one_hot(model: object) -> Holds | Fails:
     return Holds() if getattr(model, "one_hot", False) else Fails("a pair mixes factors")
 
 
+def _below_tie(setting: object) -> Holds | Fails:
+    radius = getattr(setting, "radius", 1)
+    return Holds() if radius < TIE_RADIUS else Fails(f"the radius {radius} is not below {TIE_RADIUS}")
+
+
+def _event(trial: object) -> Holds | Fails:
+    return Holds() if getattr(trial, "on_event", False) else Fails("the event holds in no recorded episode")
+
+
 FAIL_STATE = Assumption("fail_state", r"r_h(s_f, a) = 0,\ p_h(s_f | s_f, a) = 1", _fail_state)
 ONE_HOT = Assumption("one_hot", r"\phi(s, a) \text{ is a unit vector of its own}", _one_hot)
+BELOW_TIE = Assumption("below_tie", r"\rho < \tfrac{39}{40}", _below_tie)
+EVENT = Assumption("event", r"\text{the event holds in an episode that is looked at}", _event)
 
 
 def _ours(note: str = "") -> Source:
@@ -159,10 +173,14 @@ POLICIES = (
             r"(1/\alpha_k = \eta k)"
         ),
         kind=Kind.INEQUALITY,
-        source=_ours("Logarithmic in K with growing 1/alpha_k; J includes the divergence to the reference."),
+        source=_ours(
+            "Logarithmic in K with growing 1/alpha_k; J includes the divergence to the reference. Compared at H = 1: "
+            "dividing Q, eta and 1/alpha by H divides both sides by it. No sequence was seen to use half of the bound "
+            "with growing 1/alpha."
+        ),
         expected=Level.SUPPORTED,
         no_bound="a statement about sequences of tables",
-        uses=("dr_rpo.three_point", "regularised_values.softmax_divergence", "counting.harmonic_sum"),
+        uses=("dr_rpo.three_point", "regularised_values.softmax_divergence"),
     ),
     Claim(
         id="dr_rpo.softmax_coverage",
@@ -187,7 +205,11 @@ ADVERSARIES = (
             r"P \text{ in the d-rectangular ball}"
         ),
         kind=Kind.IDENTITY,
-        source=_ours("The divergence is a cost of the state once the policy is fixed. Balls of three divergences."),
+        source=_ours(
+            "The divergence is a cost of the state once the policy is fixed. Balls of three divergences: the worst "
+            "model is in the ball and attains the value; models with mass moved to one state, as far as the ball "
+            "allows, do not fall below it."
+        ),
         expected=Level.SUPPORTED,
         no_bound=SUMS,
         uses=("robust_duality.worst_law", "robust_duality.monotone"),
@@ -211,7 +233,10 @@ ADVERSARIES = (
         title="The worst model of total variation visits no other state more often",
         statement=r"V^\pi \ge 0 = V^\pi(s_f) \Rightarrow d_h^{\pi, P^\pi}(s) \le d_h^{\pi, P^0}(s),\ s \ne s_f",
         kind=Kind.INEQUALITY,
-        source=_ours("So the ratio of visits that enters the regret is one."),
+        source=_ours(
+            "So the ratio of visits that enters the regret is one. Where several laws are worst, of the one that moves "
+            "mass to the fail state: 1e-9 is added to the values of the other states."
+        ),
         expected=Level.SUPPORTED,
         no_bound="a statement about all states",
         assumptions=(FAIL_STATE,),
@@ -222,10 +247,13 @@ ADVERSARIES = (
         title="Without a fail state nobody can learn",
         statement=(
             r"\text{Two models that no trajectory tells apart: } \max_{m = 1, 2} \mathbb E\,\mathrm{Regret}_K \ge "
-            r"\tfrac12 K \rho (1 - \rho)"
+            r"\tfrac12 \sum_{m = 1, 2} \mathbb E\,\mathrm{Regret}_K = \tfrac12 K \rho (1 - \rho)"
         ),
         kind=Kind.LOWER_BOUND,
-        source=_ours("After Lu, Zhong, Zhang and Blanchet (2024); the value is (1-rho)^2 + rho (1-rho) x exactly."),
+        source=_ours(
+            "After Lu, Zhong, Zhang and Blanchet (2024); the value is (1-rho)^2 + rho (1-rho) x exactly. One episode "
+            "is compared: every policy has the same mean loss over the two models."
+        ),
         expected=Level.SUPPORTED,
         bound=Bound(sp.Ge(regret, K * rho * (1 - rho) / 2)),
     ),
@@ -280,6 +308,7 @@ LEARNING = (
         source=_explicit("Checked at multiples of the radii too, where the event holds."),
         expected=Level.SUPPORTED,
         no_bound="a statement about all pairs of all plans",
+        assumptions=(EVENT,),
         uses=("dr_rpo.aligned_errors", "dr_rpo.caps", "robust_duality.monotone"),
     ),
     Claim(
@@ -293,6 +322,7 @@ LEARNING = (
         source=_explicit("P^k is the worst model for the values of the policy of episode k."),
         expected=Level.SUPPORTED,
         no_bound=SUMS,
+        assumptions=(EVENT,),
         uses=("dr_rpo.optimism",),
     ),
     Claim(
@@ -303,7 +333,10 @@ LEARNING = (
             r"2 \sqrt{n K} + \sqrt{\tfrac K2 \log \tfrac{2H}{\delta}} \Big),\quad \beta = \textstyle\sum_h \beta_h"
         ),
         kind=Kind.HIGH_PROBABILITY,
-        source=_explicit("A ball of total variation with a fail state; radii at delta / 2; n pairs outside s_f."),
+        source=_explicit(
+            "A ball of total variation with a fail state; radii at delta / 2; n pairs outside s_f. Vacuous where the "
+            "worst policy in every episode would not lose more."
+        ),
         expected=Level.SUPPORTED,
         bound=Bound(sp.Le(regret, TABULAR_REGRET)),
         assumptions=(UNIT_REWARDS, FAIL_STATE, ONE_HOT),
@@ -317,7 +350,10 @@ LEARNING = (
             r"\rceil:\quad V_1^\star - V_1^{\pi^k} \le \frac{2 \sum_h \beta_h}{\sqrt{\lambda + \kappa (k-1) / 2}}"
         ),
         kind=Kind.HIGH_PROBABILITY,
-        source=_explicit("So the regret is of order sqrt(K / kappa) after a burn-in. Radii at delta / 2."),
+        source=_explicit(
+            "So the regret is of order sqrt(K / kappa) after a burn-in. Radii at delta / 2. Compared at 200 log-spaced "
+            "episodes of a run."
+        ),
         expected=Level.SUPPORTED,
         from_tier="full",
         bound=Bound(sp.Le(error, COVERAGE_LOSS)),
@@ -331,7 +367,10 @@ LEARNING = (
             r"\beta_j)^2}{2 \eta\, (\lambda + \kappa (k-1) / 2)}"
         ),
         kind=Kind.HIGH_PROBABILITY,
-        source=_ours("So the regret is logarithmic in K, up to the logarithms in the radii."),
+        source=_ours(
+            "So the regret is logarithmic in K, up to the logarithms in the radii. Compared at 200 log-spaced episodes "
+            "of a run."
+        ),
         expected=Level.SUPPORTED,
         from_tier="full",
         bound=Bound(sp.Le(error, QUADRATIC_LOSS)),
@@ -354,13 +393,20 @@ LEARNING = (
     Claim(
         id="dr_rpo.stuck_regret",
         title="Greedy optimism with one bonus a factor may never try the better action",
-        statement=r"\mathrm{Regret}_K = K \big( \tfrac25 (1 - \rho) - \tfrac1{100} \big) \text{ on every path}",
+        statement=(
+            r"\rho < \tfrac{39}{40}:\quad \mathrm{Regret}_K = K \big( \tfrac25 (1 - \rho) - \tfrac1{100} \big) "
+            r"\text{ on every path}"
+        ),
         kind=Kind.COUNTEREXAMPLE,
         source=Source(
-            Origin.DERIVED, LIU_2024, note="Ties to the lowest action; for every bonus multiplier and every ridge."
+            Origin.DERIVED,
+            LIU_2024,
+            note="Ties to the lowest action; for every bonus multiplier and every ridge. From the radius 39/40 on the "
+            "action that is played is the better one.",
         ),
         expected=Level.SUPPORTED,
         bound=Bound(sp.Eq(regret, K * (sp.Rational(2, 5) * (1 - rho) - sp.Rational(1, 100)))),
+        assumptions=(BELOW_TIE,),
         uses=("dr_rpo.repeated_feature",),
     ),
 )

@@ -51,7 +51,10 @@ PENALTY_TOLERANCE = 1e-8
 
 EXAMPLES = Sizes(25, full=1_500)
 
-PRICE = next(claim.explicit_bound for claim in theory.CLAIMS if claim.id == "dr_rpo.price_of_regularisation")
+FIXED, GROWING = (False,), (True,)
+"""The two step sizes of the online regret."""
+
+BOUNDS = {claim.id: claim.explicit_bound for claim in theory.CLAIMS if claim.bound is not None}
 
 
 # Identities
@@ -177,6 +180,12 @@ CORNERS: Mapping[str, Callable[[], Draw]] = {
     ),
 }
 
+GAPS: Mapping[str, Callable[[], Draw]] = {
+    "uniform policy, hot": lambda: corner(two_arms(1), 4.0, 0.5),
+    "wrong arm, cold": lambda: corner(two_arms(1), 0.001, 0.001),
+}
+"""One stage on which a term of the quadratic gap is nearly attained: the square, and the span."""
+
 
 # Policies
 
@@ -195,14 +204,14 @@ def performance_sandwich(draw: Draw, *, scale: float = 1.0, swapped: bool = Fals
     yield Comparison(loss, costs[1], where="above", tolerance=PENALTY_TOLERANCE)
 
 
-def quadratic_gap(draw: Draw, *, constant: float = 0.125) -> Comparison:
+def quadratic_gap(draw: Draw, *, constant: float = 0.125, linear: float = 1.0) -> Comparison:
     """Compare the loss of a softmax policy with the squared spans of its errors, in its own worst model."""
     robust, mdp = draw.robust, draw.robust.nominal
     table = draw.eta * (draw.log_policy - log_reference(mdp))
     best, own = optimal_plan(robust, draw.eta), evaluate(robust, draw.log_policy, draw.eta)
     spans = np.ptp(table - best.q_values, axis=-1)
     visits = occupancies(worst_model(robust, own.values), draw.log_policy).sum(axis=-1)
-    bound = (visits * np.minimum(constant * spans**2 / draw.eta, spans)).sum()
+    bound = (visits * np.minimum(constant * spans**2 / draw.eta, linear * spans)).sum()
     return Comparison(float((best.values[0] - own.values[0]) @ mdp.initial), float(bound), tolerance=PENALTY_TOLERANCE)
 
 
@@ -210,7 +219,7 @@ def price_of_regularisation(draw: Draw, *, scale: float = 1.0, stages: int | Non
     """Compare the optimal values with and without regularisation, at the state where they differ most."""
     robust = draw.robust
     gaps = optimal_plan(robust).values[0] - optimal_plan(robust, draw.eta).values[0]
-    price = PRICE.evaluate(
+    price = BOUNDS["dr_rpo.price_of_regularisation"].evaluate(
         eta=draw.eta,
         pi_min=1.0 / robust.nominal.n_actions,
         rho=float(robust.levels[0, 0]),
@@ -259,20 +268,22 @@ def rounds() -> "SearchStrategy[Rounds]":
 
 
 def alternating(episodes: int, temperature: float, step: float) -> Rounds:
-    """Return rounds that punish the action that the learner has come to prefer."""
+    """Return rounds that punish the action that the learner has come to prefer, and the reference to compare with."""
     tables = np.zeros((episodes, 2))
     tables[np.arange(episodes), np.arange(episodes) % 2] = 1.0
-    return Rounds(tables, np.array([1.0, 0.0]), temperature, step)
+    return Rounds(tables, np.array([0.5, 0.5]), temperature, step)
 
 
-def online_regret(rounds: Rounds, *, start: float = 1.0, stability: float = 0.5) -> Iterator[Comparison]:
+def online_regret(
+    rounds: Rounds, *, start: float = 1.0, stability: float = 0.5, branches: tuple[bool, ...] = (False, True)
+) -> Iterator[Comparison]:
     """Compare the regularised regret of the proximal step with its bound, for a constant and a growing 1 / alpha."""
     A = rounds.tables.shape[1]
     base = np.full(A, -np.log(A))
     comparator = rounds.comparator
     positive = comparator > 0.0
     distance = float((comparator[positive] * (np.log(comparator[positive]) - base[positive])).sum())
-    for growing in (False, True):
+    for growing in branches:
         log_policy, regret, spread = base, 0.0, 0.0
         for k, table in enumerate(rounds.tables, start=1):
             rate = rounds.eta * k if growing else 1.0 / rounds.step
@@ -325,16 +336,19 @@ CHECKS = (
     ),
     Check(
         "dr_rpo.quadratic_gap",
-        Search(draws(*KINDS), EXAMPLES, corners=CORNERS),
+        Search(draws(*KINDS), EXAMPLES, corners={**CORNERS, **GAPS}),
         quadratic_gap,
-        (Mutant("sixteenth", "1/16 instead of 1/8", {"constant": 0.0625}),),
+        (
+            Mutant("smaller", "0.12 instead of 1/8", {"constant": 0.12}),
+            Mutant("part_of_span", "98/100 of the span where it is the smaller term", {"linear": 0.98}),
+        ),
     ),
     Check(
         "dr_rpo.price_of_regularisation",
         Search(draws("tv_constrained"), EXAMPLES, corners={"two arms": CORNERS["two arms"]}),
         price_of_regularisation,
         (
-            Mutant("half", "half of the price", {"scale": 0.5}),
+            Mutant("less", "99/100 of the price", {"scale": 0.99}),
             Mutant("one_stage", "the price of one stage only", {"stages": 1}),
         ),
     ),
@@ -344,14 +358,15 @@ CHECKS = (
             rounds,
             EXAMPLES,
             corners={
-                "alternating": lambda: alternating(40, 0.25, 1.0),
-                "steady": lambda: Rounds(np.array([[1.0, 0.0]] * 12), np.array([1.0, 0.0]), 0.125, 0.125),
+                "alternating": lambda: alternating(40, 8.0, 4.0),
+                "steady": lambda: Rounds(np.array([[1.0, 0.0]] * 400), np.array([1.0, 0.0]), 2.0**-9, 0.01),
             },
         ),
         online_regret,
         (
-            Mutant("no_stability", "without the terms of the steps", {"stability": 0.0}),
-            Mutant("no_start", "without the distance from the first policy", {"start": 0.0}),
+            Mutant("fixed", "a constant step, 3/5 of the terms of the steps", {"stability": 0.3, "branches": FIXED}),
+            Mutant("growing", "growing 1/alpha, 7/25 of those terms", {"stability": 0.14, "branches": GROWING}),
+            Mutant("start", "a constant step, 9/10 of the distance", {"start": 0.9, "branches": FIXED}),
         ),
     ),
     Check(

@@ -5,7 +5,7 @@ Robust values, worst models and visits are exact (`solvers.dr_rpo_exact`); insta
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdps import robust_instances
+from mdps.linear import LinearMDP
 from mdps.robust import RobustLinearMDP, SetKind
 from mdps.validation import FloatArray
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Comparison
 from proofs_check.methods.search import Search
-from proofs_check.papers.dr_rpo import EXAMPLES, KINDS, PENALTY_TOLERANCE, Draw, corner, draws, two_arms
+from proofs_check.papers.dr_rpo import BOUNDS, EXAMPLES, KINDS, PENALTY_TOLERANCE, Draw, corner, draws, two_arms
 from solvers.dr_rpo_exact import (
     divergence_cost,
     evaluate,
@@ -28,6 +29,7 @@ from solvers.dr_rpo_exact import (
     optimal_plan,
     worst_model,
 )
+from solvers.robust_planning import divergence
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -48,27 +50,48 @@ def simplified_values(draw: Draw) -> FloatArray:
     return values
 
 
-def adversary(draw: Draw, *, simplified: bool = False) -> Iterator[Comparison]:
-    """Compare a policy's robust value with its values in its worst model and, for total variation, in extreme ones."""
+def moved(robust: RobustLinearMDP, state: int) -> LinearMDP:
+    """Return the member of a ball whose factors moved towards one state as far as convexity says that they may.
+
+    A law ``(1 - t) p + t e`` is at most ``t D(e, p)`` from p, and at ``t^2 D(e, p)`` for chi2.
+    """
+    nominal = robust.nominal.measures
+    point = np.eye(robust.nominal.n_states)[state]
+    apart = divergence(robust.divergence, point, nominal)
+    shares = np.zeros(apart.shape)
+    reachable = np.isfinite(apart)
+    shares[reachable] = np.minimum(robust.levels[reachable] / np.maximum(apart[reachable], 1e-300), 1.0)
+    shares = (np.sqrt(shares) if robust.divergence == "chi2" else shares)[..., None]
+    return robust.nominal.with_measures((1.0 - shares) * nominal + shares * point)
+
+
+def adversary(draw: Draw, *, simplified: bool = False, factor: float = 1.0) -> Iterator[Comparison]:
+    """Compare a policy's robust value with those in its worst model, a member of the ball, and in extreme ones.
+
+    A mutant takes ``factor`` times the radii for the value and the worst model.
+    """
     robust, mdp = draw.robust, draw.robust.nominal
-    exact = evaluate(robust, draw.log_policy, draw.eta).values
+    top = 1.0 if robust.divergence == "tv" else np.inf
+    taken = robust.with_levels(np.minimum(factor * robust.levels, top), robust.kind)
+    exact = evaluate(taken, draw.log_policy, draw.eta).values
     value = float((simplified_values(draw) if simplified else exact)[0] @ mdp.initial)
-    attained = evaluate_under(worst_model(robust, exact), draw.log_policy, draw.eta)[0] @ mdp.initial
+    worst = worst_model(taken, exact)
+    attained = evaluate_under(worst, draw.log_policy, draw.eta)[0] @ mdp.initial
     yield Comparison(value, float(attained), "==", where="attained", tolerance=PENALTY_TOLERANCE)
-    if robust.kind != "tv_constrained":
-        return
-    radii = robust.levels[..., None]
+    excess = np.maximum(divergence(robust.divergence, worst.measures, mdp.measures) - robust.levels, 0.0)
+    yield Comparison(float(excess.max()), 0.0, where="in the set", tolerance=PENALTY_TOLERANCE)
     for state in range(mdp.n_states):
-        moved = mdp.with_measures((1.0 - radii) * mdp.measures + radii * np.eye(mdp.n_states)[state])
-        other = float(evaluate_under(moved, draw.log_policy, draw.eta)[0] @ mdp.initial)
-        yield Comparison(value, other, where=f"mass moved to state {state}")
+        other = float(evaluate_under(moved(robust, state), draw.log_policy, draw.eta)[0] @ mdp.initial)
+        yield Comparison(value, other, where=f"mass moved to state {state}", tolerance=PENALTY_TOLERANCE)
 
 
-def caps(draw: Draw, *, radius: float | None = None) -> Comparison:
+def caps(draw: Draw, *, radius: float | None = None, scale: float = 1.0) -> Iterator[Comparison]:
     """Compare optimal values with the caps; a mutant takes those of a ball of total variation whatever the set."""
     robust = draw.robust
     limits = robust.caps if radius is None else robust.with_levels(radius, "tv_constrained").caps
-    return Comparison(float((optimal_plan(robust).values - limits[:, None]).max()), 0.0)
+    tops = optimal_plan(robust).values.max(axis=1)
+    for h in range(robust.horizon):
+        yield Comparison(float(tops[h]), scale * float(limits[h]), where=f"stage {h + 1}")
 
 
 def worst_occupancy(draw: Draw, *, kind: SetKind | None = None) -> Comparison:
@@ -98,8 +121,8 @@ def shifts() -> "SearchStrategy[Shift]":
     return st.builds(Shift, st.integers(0, 8).map(lambda k: k / 8.0), st.floats(0.01, 0.99))
 
 
-def support_shift(shift: Shift, *, kind: SetKind = "tv_constrained") -> Iterator[Comparison]:
-    """Compare the losses of one policy in the two models, and the visits that could tell them apart."""
+def support_shift(shift: Shift, *, kind: SetKind = "tv_constrained", scale: float = 1.0) -> Iterator[Comparison]:
+    """Compare the mean loss of one policy over the two models, and the visits that could tell them apart."""
     rho, losses = shift.radius, []
     law = np.full((3, 2, 2), 0.5)
     law[1, 1] = shift.first, 1.0 - shift.first
@@ -110,7 +133,9 @@ def support_shift(shift: Shift, *, kind: SetKind = "tv_constrained") -> Iterator
         yield Comparison(value, (1.0 - rho) ** 2 + rho * (1.0 - rho) * chance, "==", where=f"value {right}")
         visits = occupancies(robust.nominal, np.log(law))[:, 1]
         yield Comparison(float(visits.max()), 0.0, "==", where="visits")
-    yield Comparison(max(losses), rho * (1.0 - rho) / 2.0, ">=", where="loss")
+    bound = scale * BOUNDS["dr_rpo.support_shift"].evaluate(K=1, rho=rho)
+    yield Comparison(sum(losses) / 2.0, bound, "==", where="mean loss")
+    yield Comparison(max(losses), bound, ">=", where="larger loss")
 
 
 # Bonuses
@@ -191,6 +216,18 @@ def _rewarding(kind: SetKind, level: float) -> Draw:
     return corner(RobustLinearMDP(model, kind, level, 2), 0.1)
 
 
+def _chain(kind: SetKind, level: float) -> Draw:
+    return corner(RobustLinearMDP(robust_instances.leaking_chain(4), kind, level, 1), 0.1)
+
+
+CAPPED: Mapping[str, Callable[[], Draw]] = {
+    "all rewards 1": lambda: _rewarding("kl_regularised", 2.0),
+    "chain, ball": lambda: _chain("tv_constrained", 0.25),
+    "chain, penalty": lambda: _chain("tv_regularised", 0.6),
+}
+"""Large values; those of the chains are equal to their caps."""
+
+
 def _random_ball() -> Draw:
     return corner(RobustLinearMDP(robust_instances.random_linear(0), "tv_constrained", 0.03, 5), 0.1)
 
@@ -210,13 +247,18 @@ CHECKS = (
                 "the dual of nonnegative values for a policy whose divergence makes its values negative",
                 {"simplified": True},
             ),
+            Mutant("wide", "twice the radii: the worst model is outside the set", {"factor": 2.0}),
+            Mutant("narrow", "half of the radii: the value is not the least", {"factor": 0.5}),
         ),
     ),
     Check(
         "dr_rpo.caps",
-        Search(draws(*KINDS), EXAMPLES, corners={"all rewards 1": lambda: _rewarding("kl_regularised", 2.0)}),
+        Search(draws(*KINDS), EXAMPLES, corners=CAPPED),
         caps,
-        (Mutant("tv_caps", "the caps of total variation with radius 1/2 for every set", {"radius": 0.5}),),
+        (
+            Mutant("tv_caps", "the caps of total variation with radius 1/2 for every set", {"radius": 0.5}),
+            Mutant("less", "99/100 of the caps", {"scale": 0.99}),
+        ),
     ),
     Check(
         "dr_rpo.worst_occupancy",
@@ -228,7 +270,10 @@ CHECKS = (
         "dr_rpo.support_shift",
         Search(shifts, EXAMPLES),
         support_shift,
-        (Mutant("on_the_support", "an adversary kept on the support", {"kind": "kl_constrained"}),),
+        (
+            Mutant("on_the_support", "an adversary kept on the support", {"kind": "kl_constrained"}),
+            Mutant("more", "1.01 times the bound", {"scale": 1.01}),
+        ),
     ),
     Check(
         "dr_rpo.bonus_order",
