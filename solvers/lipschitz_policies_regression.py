@@ -20,7 +20,7 @@ is the reference of the tests. ``least_biased`` solves the supremum loss for sca
 
 **Linear experts.** If u = G x with singular values :math:`\sigma_k` and the samples are invariant under reflections
 along every right singular vector with :math:`\sigma_k > \alpha`, the optimum is the gain with singular values
-:math:`\min(\sigma_k, \alpha)` (``clipped_gain``), of loss
+:math:`\min(\sigma_k, \alpha)` (`mdps.control.LinearPolicy.clipped`), of loss
 :math:`\tfrac1{2N} \sum_{ik} (\sigma_k - \alpha)_+^2 s_{ik}^2` with s the coordinates in the right singular basis.
 
 **Bias** (m = 1). The least sup-norm distance of an :math:`\alpha`-Lipschitz map from the samples is
@@ -44,7 +44,6 @@ they are not the authors'.
 
 import warnings
 from dataclasses import replace
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -448,27 +447,11 @@ def _in_domain(dual: FloatArray, pairs: IntArray, size: int, loss: Loss, thresho
 # Linear experts, bias, spanners
 
 
-def clipped_gain(gain: npt.ArrayLike, alpha: float) -> FloatArray:
-    """Return the gain ``(m, n)`` whose singular values are the smaller of those of ``gain`` and alpha."""
-    left, sizes, right = np.linalg.svd(as_float_array("gain", gain), full_matrices=False)
-    clipped: FloatArray = (left * np.minimum(sizes, alpha)) @ right
-    return clipped
-
-
 def clipped_loss(points: npt.ArrayLike, gain: npt.ArrayLike, alpha: float) -> float:
     """Return the mean squared loss of the clipped gain on the states ``(N, n)`` of the linear expert u = gain x."""
     _, sizes, right = np.linalg.svd(as_float_array("gain", gain), full_matrices=False)
     coordinates = as_float_array("points", points) @ right.T
     return 0.5 * float(np.mean(np.sum((np.maximum(sizes - alpha, 0.0) * coordinates) ** 2, axis=1)))
-
-
-def reflected(base: npt.ArrayLike, gain: npt.ArrayLike) -> FloatArray:
-    """Return all reflections of the states ``(k, n)`` along the right singular vectors of a gain, ``(2^n k, n)``."""
-    _, _, right = np.linalg.svd(as_float_array("gain", gain), full_matrices=True)
-    coordinates = as_float_array("base", base) @ right.T
-    signs = np.array(list(product((1.0, -1.0), repeat=len(right))))
-    flipped: FloatArray = (signs[:, None] * coordinates).reshape(-1, len(right)) @ right
-    return flipped
 
 
 def approximation_bias(points: npt.ArrayLike, targets: npt.ArrayLike, alpha: float) -> float:

@@ -64,7 +64,7 @@ def value_slope(discount: Any = gamma) -> sp.Expr:
 
 DEVIATION = M * L_U * omega * (1 - beta**t) / (1 - beta)
 REGRET_SLOPE = value_slope()
-REGRET = epsilon * REGRET_SLOPE / (1 - gamma)
+REGRET = omega * REGRET_SLOPE / (1 - gamma)
 LQR_REGRET = SHARPNESS * omega**2 / (1 - gamma)
 
 LOOP_SLOPE = L_X + L_U * alpha
@@ -76,7 +76,7 @@ DETERIORATION = (
 DETERIORATION_STABLE = (
     alpha * ZETA / (1 - gamma) * (COST_U + gamma * L_U * (COST_X + COST_U * alpha) * M / (1 - gamma * beta))
 )
-DETERIORATION_EXPERT = REGRET_SLOPE * (2 * epsilon + alpha * ZETA) / (1 - gamma)
+DETERIORATION_EXPERT = REGRET_SLOPE * (alpha * ZETA + gamma * (2 * epsilon + sp.Min(alpha, L) * ZETA) / (1 - gamma))
 DETERIORATION_OPTIMAL = SHARPNESS * ZETA**2 / (1 - gamma)
 
 MEAN_DISTANCE = SIDE * sp.sqrt(n) * sp.gamma(1 + 1 / n) * N ** (-1 / n)
@@ -169,7 +169,7 @@ LEARNING = (
         Kind.INEQUALITY,
         Level.PROVED,
         note="For every y and every V with slopes of at most alpha; the difference is a sum of squares and of gaps of "
-        "Cauchy and Schwarz.",
+        "Cauchy and Schwarz. Sums are written out for five samples and three inputs; each term involves one pair.",
         no_bound=IN_DATA,
     ),
     _claim(
@@ -214,7 +214,8 @@ LEARNING = (
         Kind.IDENTITY,
         Level.CERTIFIED,
         note="One input; (L - alpha)_+ r for a linear expert on a ball. With more inputs the right side is only a "
-        "lower bound.",
+        "lower bound. A shifted envelope attains it; that no fit is better is compared for three states, by a "
+        "programme.",
         no_bound=IN_DATA,
         uses=("lipschitz.extension",),
     ),
@@ -238,7 +239,7 @@ LEARNING = (
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
         note=EXPLICIT_VERSION + "the learning error; the second for the mean of the two envelopes of exact data, "
-        "alpha >= L*. Both are attained.",
+        "alpha >= L*. Both are attained. Compared for one input.",
         bound=_most(error, (alpha + L) * DISTANCE),
         uses=("lipschitz.nearest_sample", "lipschitz.extension"),
     ),
@@ -383,7 +384,7 @@ COVERING = (
         r"L^\star)\, W_1(\mu, \mu_N)",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="For data with residuals; exact laws on a line. Attained.",
+        note="For data with residuals; exact laws on a line, one input. Attained.",
         no_bound=IN_DATA,
     ),
     _claim(
@@ -432,7 +433,8 @@ LOOPS = (
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
         note=EXPLICIT_VERSION + "robust stability of the learned loop. Attained by scalar loops. Exponential stability "
-        "is needed: a loop that is only asymptotically stable has no finite gain.",
+        "is needed: a loop that is only asymptotically stable has no finite gain. Linear loops with one input, and "
+        "contractions with as many as states.",
         bound=_most(error, DEVIATION),
         assumptions=(EXPONENTIAL,),
         uses=("lipschitz.perturbed_loop", "lipschitz.geometric_sum"),
@@ -445,7 +447,7 @@ LOOPS = (
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
         note=EXPLICIT_VERSION + "robust stability of the learned loop. Finitely many exact demonstrations, the origin "
-        "among them, do not give convergence to the origin.",
+        "among them, do not give convergence to the origin. Compared for one input.",
         bound=_most(error, M * beta**t * START + M * L_U * omega / (1 - beta)),
         uses=("lipschitz_policies.deviation",),
     ),
@@ -457,7 +459,8 @@ LOOPS = (
         Kind.INEQUALITY,
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
-        note=EXPLICIT_VERSION + "robust stability of the learned loop. Attained by scalar loops.",
+        note=EXPLICIT_VERSION + "robust stability of the learned loop. Attained by scalar loops. Compared for one "
+        "input.",
         bound=_most(error, M * (beta + M * L_U * KAPPA) ** t * START),
         assumptions=(EXPONENTIAL,),
         uses=("lipschitz.gronwall", "lipschitz_policies.deviation"),
@@ -470,7 +473,8 @@ LOOPS = (
         r"\frac{1 - \lambda^t}{1 - \lambda}",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="From exponential stability of the expert's loop alone, by its converse Lyapunov function.",
+        note="From exponential stability of the expert's loop alone, by its converse Lyapunov function. Compared for "
+        "one input.",
         no_bound=IN_LOOPS,
         uses=("lipschitz.converse_lyapunov", "lipschitz.geometric_sum"),
     ),
@@ -481,7 +485,7 @@ LOOPS = (
         r"\{ \| x \| \le s \} \text{ is invariant}",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="Errors are bounded on the domain of the data only. The second form is attained.",
+        note="Errors are bounded on the domain of the data only. The second form is attained. Compared for one input.",
         bound=_most(error, M * START + M * L_U * omega / (1 - beta)),
         assumptions=(STAYS,),
         uses=("lipschitz_policies.practical_stability",),
@@ -490,13 +494,14 @@ LOOPS = (
         "sample_size",
         "Number of demonstrations that keeps the learned loop in the domain of the data",
         r"\frac{N}{\ln(N / \delta)} \ge \Big\lceil \frac{a \sqrt n\, (\alpha + L^\star)}{\Delta} \Big\rceil^n,\ "
-        r"\Delta = \frac{(r - M r_0)(1 - \beta)}{M L_u} - \alpha \zeta > 0 \implies P(\| x_t \| \le r\ \forall t) "
-        r"\ge 1 - \delta",
+        r"\Delta = \frac{(r - M r_0)(1 - \beta)}{M L_u} - \alpha \zeta > 0 \implies P \Big( M r_0 + \Gamma \big( "
+        r"(\alpha + L^\star) \sup_x d(x) + \alpha \zeta \big) \le r \Big) \ge 1 - \delta",
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
         origin=Origin.EXPLICIT,
-        note=EXPLICIT_VERSION + "stability with finitely many samples. The central policy of exact data needs alpha in "
-        "the place of alpha + L*.",
+        note=EXPLICIT_VERSION + "stability with finitely many samples: by lipschitz_policies.invariance the states "
+        "then stay within r. Compared: that radius, and eight steps of the loop. The central policy of exact data "
+        "needs alpha in the place of alpha + L*.",
         bound=_least(N / sp.log(N / delta), SAMPLES),
         uses=("lipschitz_policies.fill_distance", "lipschitz_policies.invariance"),
     ),
@@ -507,7 +512,8 @@ LOOPS = (
         r"\sum_{j < t} (\beta + M L_u (\alpha + L^\star))^j",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="At most M L_u e / (1 - beta - M L_u (alpha + L*)) if that is positive. Attained by scalar loops.",
+        note="At most M L_u e / (1 - beta - M L_u (alpha + L*)) if that is positive. Attained by scalar loops. "
+        "Compared for one input.",
         bound=_most(
             error,
             M * L_U * epsilon * (1 - (beta + M * L_U * (alpha + L)) ** t) / (1 - beta - M * L_U * (alpha + L)),
@@ -530,8 +536,8 @@ LOOPS = (
         r"\text{the set is invariant for all } \omega \le 0.21358",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="With the contraction of lipschitz.vertex_contraction on that set; the expert is 0.99144-Lipschitz in "
-        "the norm of P.",
+        note="The contraction of lipschitz.vertex_contraction on that set, 0.89, and the error times the norm of the "
+        "input are at most 1 together; the expert is 0.99144-Lipschitz in the norm of P.",
         no_bound=IN_MATRICES,
         uses=("lipschitz.vertex_contraction", "lipschitz_policies.invariance"),
     ),
@@ -542,8 +548,10 @@ LOOPS = (
         r"\ P \succeq I,\ x_0 = 0 \implies \| x_t \| \le \omega \sqrt{\mu / (1 - \lambda)} \le 1.57\, \omega",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="For the rotation; the exact peak gain is 1.3976, that of (M, beta) from a semidefinite programme 4.2.",
+        note="For the rotation; the exact peak gain is 1.3976, that of (M, beta) from a semidefinite programme 4.2. "
+        "x'Px grows to at most lambda x'Px + mu omega^2 in a step, as compared for sixteen of the worst inputs.",
         no_bound=IN_MATRICES,
+        uses=("lipschitz.geometric_sum",),
     ),
     _claim(
         "sector_radius",
@@ -552,7 +560,8 @@ LOOPS = (
         r"I \end{pmatrix} \preceq 0 \Big\} = \frac{1}{\| (z I - F)^{-1} B \|_\infty^2}",
         Kind.EQUIVALENCE,
         Level.CERTIFIED,
-        note="Bounded real lemma for loops of two states; the right side by a sweep over frequencies.",
+        note="Bounded real lemma for one input and up to two states; the right side in rationals, up to 10^-8: a "
+        "parabola in the cosine of the frequency is nonnegative.",
         no_bound=IN_MATRICES,
         uses=("lipschitz.bounded_real",),
     ),
@@ -578,7 +587,8 @@ REGRETS = (
         Kind.INEQUALITY,
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
-        note=EXPLICIT_VERSION + "the regret with respect to the expert. Linear in the error, and attained.",
+        note=EXPLICIT_VERSION + "the regret with respect to the expert. Linear in the error, and attained by constant "
+        "errors for ever. Compared for one input.",
         bound=_most(regret, REGRET),
         uses=(
             "lipschitz_policies.performance_difference",
@@ -603,7 +613,8 @@ REGRETS = (
         r"\|_S^2 \le \| S \|\, \omega^2 \sum_{t < T} \gamma^t",
         Kind.IDENTITY,
         Level.CERTIFIED,
-        note="So at most ||S|| omega^2 / (1 - gamma); per step ||S|| omega^2 if gamma = 1. Attained.",
+        note="So at most ||S|| omega^2 / (1 - gamma); per step ||S|| omega^2 if gamma = 1. Attained by constant "
+        "errors. Compared for one input over twelve steps, with the terminal term.",
         bound=_most(regret, LQR_REGRET),
         assumptions=(OPTIMAL,),
         uses=("lipschitz_policies.completion_of_squares",),
@@ -614,7 +625,8 @@ REGRETS = (
         r"\mathrm{Reg} \le \frac{\| S \| \kappa^2 M^2 \| x_0 \|^2}{1 - (\beta + M L_u \kappa)^2} \quad (\gamma = 1)",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="Attained by a scalar gain that is too small. For an expert that is not optimal the regret is linear.",
+        note="Attained by a scalar gain that is too small. For an expert that is not optimal the regret is linear. "
+        "Compared for one input; with M > 1 over twelve steps and the terminal term.",
         bound=_most(regret, SHARPNESS * KAPPA**2 * M**2 * START**2 / (1 - (beta + M * L_U * KAPPA) ** 2)),
         assumptions=(OPTIMAL,),
         uses=("lipschitz_policies.lqr_regret", "lipschitz_policies.relative_error", "lipschitz.gain_regret"),
@@ -628,7 +640,7 @@ REGRETS = (
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
         note=EXPLICIT_VERSION + "the deterioration of the cost under bounded, possibly adversarial, errors. No "
-        "stability is needed; increasing in alpha; attained by a policy of the wrong sign.",
+        "stability is needed; increasing in alpha; attained by a policy of the wrong sign. Compared for one state.",
         bound=_most(error, DETERIORATION),
         assumptions=(CONTRACTING,),
         uses=("lipschitz.discounted_deviation",),
@@ -642,20 +654,23 @@ REGRETS = (
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
         note=EXPLICIT_VERSION + "the deterioration of the cost. Attained by a dead-beat loop under errors of "
-        "alternating signs.",
+        "alternating signs. Compared for one input; with M > 1 over a finite horizon.",
         bound=_most(error, DETERIORATION_STABLE),
         uses=("lipschitz_policies.performance_difference", "lipschitz.discounted_deviation"),
     ),
     _claim(
         "deterioration_expert",
         "Deterioration of the cost through the expert's",
-        r"J(\hat\pi; \delta) - J(\hat\pi; 0) \le \frac{C_R (2 \epsilon + \alpha \zeta)}{1 - \gamma}",
+        r"J(\hat\pi; \delta) - J(\hat\pi; 0) \le C_R \Big( \alpha \zeta + \frac{\gamma}{1 - \gamma} (2 \epsilon + "
+        r"\min(\alpha, L^\star) \zeta) \Big)",
         Kind.INEQUALITY,
         Level.CERTIFIED,
-        note="By the triangle inequality from the regret with and without errors; needs no stability of the learned "
-        "loop.",
+        note="The performance differences from the expert, with and without errors: the inputs are off the expert's by "
+        "at most epsilon + min(alpha, L*) zeta and epsilon, and the first two, played at one state, differ by at most "
+        "alpha zeta. Needs no stability of the learned loop. Attained by a policy that rises by 2 epsilon over the "
+        "expert within zeta. Checked for M > 1 with epsilon = 0.",
         bound=_most(error, DETERIORATION_EXPERT),
-        uses=("lipschitz_policies.regret",),
+        uses=("lipschitz_policies.performance_difference", "lipschitz_policies.regret"),
     ),
     _claim(
         "optimal_deterioration",
@@ -664,7 +679,8 @@ REGRETS = (
         Kind.IDENTITY,
         Level.CERTIFIED,
         note="Whatever the initial state; attained by errors along the top eigenvector with any signs. For any other "
-        "learned policy the deterioration is at most the regret of lipschitz_policies.lqr_regret.",
+        "learned policy the deterioration is at most the regret of lipschitz_policies.lqr_regret. Compared for one "
+        "input, where K'SK has rank one, over twelve steps with the terminal term and sum gamma^t for 1 / (1 - gamma).",
         bound=Bound(sp.Eq(error, DETERIORATION_OPTIMAL, evaluate=False)),
         assumptions=(OPTIMAL,),
         uses=("lipschitz_policies.lqr_regret",),
@@ -764,13 +780,14 @@ LEARNED = (
     _claim(
         "learned_loop",
         "The chain of guarantees from the demonstrations to the cost",
-        r"\epsilon \le \alpha h: \quad \| x_t - x_t^\star \| \le \Gamma \epsilon, \quad |J - J^\star| \le "
+        r"\epsilon \le (\alpha + L^\star) h: \quad \| x_t - x_t^\star \| \le \Gamma \epsilon, \quad |J - J^\star| \le "
         r"\frac{\epsilon\, C_R}{1 - \gamma}, \quad J_{\mathrm{LQR}} - J_{\mathrm{LQR}}^\star \le \frac{\| S \| "
         r"\epsilon^2}{1 - \gamma}",
         Kind.INEQUALITY,
         Level.SUPPORTED,
         origin=Origin.EXPLICIT,
-        note=EXPLICIT_VERSION + "the closed loop, end to end: policies learned from grids of demonstrations.",
+        note=EXPLICIT_VERSION + "the closed loop, end to end: upper envelopes of grids of demonstrations, one input, "
+        "200 steps and, for the linear-quadratic cost, the value of the last state.",
         no_bound=IN_LOOPS,
         uses=(
             "lipschitz_policies.interpolation_error",

@@ -55,21 +55,36 @@ def positive(value: Fraction) -> Fraction:
 # Duality
 
 
-def duality_identities(*, weight: sp.Expr = sp.S.Half, cross: sp.Expr = sp.S.One) -> dict[str, Obligation]:
-    """Return the two parts of loss - dual value: a square per coordinate, and Lagrange's identity per pair.
+SAMPLES, INPUTS = 5, 3
+"""Sizes at which the sums of the duality are written out."""
 
-    With b = (By)_i, the sums of <v_i, b_i> over the samples and of <v_i - v_j, y_ij> over the pairs are the same.
+
+def duality_identities(
+    *, weight: sp.Expr = sp.S.Half, cross: sp.Expr = sp.S.One, sign: int = -1
+) -> dict[str, Obligation]:
+    """Return the parts of loss - dual value: a square per coordinate, summation by parts, and Lagrange's identity.
+
+    For b = (By)_i the sums of <v_i, b_i> over the samples and of <v_i - v_j, y_ij> over the pairs are the same; each of
+    their terms involves one pair, so that five samples are enough. Lagrange's identity is a sum over pairs of inputs.
     """
     u, v, b = sp.symbols("u v b", real=True)
-    w, z, y, x = sp.symbols("w z y x", real=True)
     size = N
     dual = u * b - weight * size * b**2
+    values = sp.symbols(f"v:{SAMPLES}", real=True)
+    pairs = {pair: sp.Symbol(f"y{pair[0]}{pair[1]}", real=True) for pair in itertools.combinations(range(SAMPLES), 2)}
+    balance = [
+        sum(y for (j, _), y in pairs.items() if j == i) + sign * sum(y for (_, j), y in pairs.items() if j == i)
+        for i in range(SAMPLES)
+    ]
+    w, y = sp.symbols(f"w:{INPUTS}", real=True), sp.symbols(f"y:{INPUTS}", real=True)
+    inner, norms = sum(map(sp.Mul, w, y)), sum(e**2 for e in w) * sum(e**2 for e in y)
+    areas = sum((w[k] * y[m] - w[m] * y[k]) ** 2 for k, m in itertools.combinations(range(INPUTS), 2))
     return {
         "square": Identity((v - u) ** 2 / (2 * size) - dual + v * b, (v - u + size * b) ** 2 / (2 * size)),
-        "summation by parts": Identity((v - u) * y, v * y + u * (-y)),
-        "Cauchy and Schwarz": Identity(
-            (w**2 + z**2) * (y**2 + x**2) - (w * y + z * x) ** 2, cross * (w * x - z * y) ** 2
+        "summation by parts": Identity(
+            sum(map(sp.Mul, values, balance)), sum((values[i] - values[j]) * y for (i, j), y in pairs.items())
         ),
+        "Cauchy and Schwarz": Identity(norms - inner**2, cross * areas),
     }
 
 
@@ -344,7 +359,7 @@ def bias(case: ExtensionCase, *, half: Fraction = HALF, slack: Fraction = ONE) -
         yield Comparison(error, claimed, "==", where=f"error at {share} L")
         centred = [case.envelope(x, share * case.slope, 1) + max(*excess, ZERO) / 2 for x in case.points]
         error = max(abs(p - v) for p, v in zip(centred, case.values, strict=True))
-        yield Comparison(claimed, error, where=f"no fit is better at {share} L")
+        yield Comparison(claimed, error, where=f"error of the shifted envelope at {share} L")
         for i, j in pairs:
             gap = share * case.slope * case.metric(case.points[i], case.points[j])
             yield Comparison(abs(fit[i] - fit[j]), gap, where=f"slope {i} {j} at {share} L")
@@ -378,14 +393,19 @@ def bias_program(slope: Fraction, *, vectors: bool = False) -> Optimum:
 
 
 def interpolation_error(
-    case: ExtensionCase, *, both: bool = True, central: Fraction = ONE, residual: bool = True
+    case: ExtensionCase,
+    *,
+    both: bool = True,
+    share: Fraction = ONE,
+    central: Fraction = ONE,
+    residual: Fraction = ONE,
 ) -> Iterator[Comparison]:
     """Errors of an envelope, of an envelope of perturbed data, and of the central policy, at the queries."""
     target = case.slope
     noise = [Fraction((-1) ** i, 4) for i in range(len(case.points))]
     for scale in (ONE, Fraction(3, 2)):
         learner = scale * target
-        bound = learner + target if both else max(learner, target)
+        bound = share * (learner + target) if both else max(learner, target)
         for i, x in enumerate(case.queries):
             gap = case.metric(x, case.points[case.nearest(x)])
             truth = case.envelope(x, target, -1)
@@ -397,7 +417,7 @@ def interpolation_error(
                 case.points, tuple(v + e for v, e in zip(case.values, noise, strict=True)), (), case.metric
             )
             slope = max(learner, shifted.slope)
-            off = max(abs(e) for e in noise) if residual else ZERO
+            off = residual * max(abs(e) for e in noise)
             error = abs(shifted.envelope(x, slope, 1) - truth)
             yield Comparison(error, (slope + target) * gap + off, where=f"noise, {scale} L, point {i}")
 
@@ -489,7 +509,8 @@ CHECKS = (
         duality_identities,
         (
             Mutant("quadratic_term", "one third of N in the place of one half", {"weight": R(1, 3)}),
-            Mutant("cross_term", "1.01 times Lagrange's square", {"cross": R(101, 100)}),
+            Mutant("cross_term", "1.01 times Lagrange's squares", {"cross": R(101, 100)}),
+            Mutant("balance", "multipliers added at both of their samples", {"sign": 1}),
         ),
     ),
     Check(
@@ -509,7 +530,7 @@ CHECKS = (
             Mutant("asymmetric", "samples on one side of the origin only", drop=("mirrored",)),
             Mutant("clipped_lower", "values clipped at 0.99 alpha", {"clip": Fraction(99, 100)}),
             Mutant("clipped_higher", "values clipped at 1.01 alpha", {"clip": Fraction(101, 100)}),
-            Mutant("value", "half the loss", {"value": HALF}),
+            Mutant("value", "0.99 of the loss", {"value": Fraction(99, 100)}),
         ),
     ),
     Check(
@@ -517,7 +538,8 @@ CHECKS = (
         Exact(MIRRORED, per_unit=2),
         training_loss,
         (
-            Mutant("slope", "twice the sum of the multipliers", {"slope": Fraction(2)}),
+            Mutant("steeper", "1.01 times the sum of the multipliers", {"slope": Fraction(101, 100)}),
+            Mutant("flatter", "0.99 times it", {"slope": Fraction(99, 100)}),
             Mutant("increasing", "a larger constant makes the fit worse", {"sign": -1}),
         ),
     ),
@@ -564,8 +586,9 @@ CHECKS = (
         interpolation_error,
         (
             Mutant("larger_slope_only", "max(alpha, L) h for every interpolant", {"both": False}),
+            Mutant("any", "0.99 (alpha + L) h for every interpolant", {"share": Fraction(99, 100)}),
             Mutant("central", "0.99 alpha h for the central policy", {"central": Fraction(99, 100)}),
-            Mutant("residual_dropped", "the misfit at the samples is left out", {"residual": False}),
+            Mutant("residual", "0.99 of the misfit at the samples", {"residual": Fraction(99, 100)}),
         ),
     ),
 )

@@ -32,6 +32,7 @@ from proofs_check.methods.symbolic import Identity, Symbolic
 from proofs_check.papers import lipschitz as lemmas
 from proofs_check.papers.lipschitz import ExtensionCase
 from theory import lipschitz_policies as theory
+from theory import symbols
 
 CLAIMS = {claim.id.split(".")[1]: claim for claim in theory.CLAIMS}
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
@@ -137,33 +138,34 @@ def fill(points: FloatArray, resolution: int) -> float:
 
 @dataclass(frozen=True)
 class Design:
-    """Uniform samples in the unit cube, and the slope of the learned policy."""
+    """Uniform samples in the unit cube."""
 
     dimension: int
     size: int
-    slope: float = 1.0
 
 
 def nearest_distance(
     design: Design, seeds: np.random.SeedSequence, runs: int, *, constant: float = 1.0, power: float = 1.0
 ) -> Sample:
-    """Mean error of the upper envelope of zero inputs against ``constant`` times the bound, at N to the ``power``."""
+    """Mean error of the upper envelope of zero inputs against ``constant`` times the bound, at N to the ``power``.
+
+    Alpha is 1.
+    """
     rng = np.random.default_rng(seeds)
     errors = np.array(
         [
-            design.slope
-            * nearest(rng.random((design.size, design.dimension)), rng.random((QUERIES, design.dimension))).mean()
+            nearest(rng.random((design.size, design.dimension)), rng.random((QUERIES, design.dimension))).mean()
             for _ in range(runs)
         ]
     )
     bound = CLAIMS["nearest_distance"].explicit_bound
-    values = {"a": 1.0, "n": design.dimension, "L": 0.0, "alpha": design.slope}
-    trivial = sp.Rational(1) * design.slope * sp.sqrt(design.dimension)
+    values = {"a": 1.0, "n": design.dimension, "L": 0.0, "alpha": 1.0}
+    trivial = sp.sqrt(design.dimension)
     return Sample(
         errors,
         constant * bound.evaluate(**values, N=design.size**power),
         nonvacuous_from=bound.nonvacuous_from("N", trivial, values),
-        support=(0.0, design.slope * math.sqrt(design.dimension)),
+        support=(0.0, math.sqrt(design.dimension)),
     )
 
 
@@ -320,7 +322,10 @@ def spaced(points: tuple[Fraction, ...], *, factor: Fraction = ONE) -> Iterator[
     """Mean distance to the nearest of ordered points in [0, 1], and errors of constant estimators for two experts."""
     gaps = [y - x for x, y in itertools.pairwise(points)]
     mean = (points[0] ** 2 + (1 - points[-1]) ** 2) / 2 + sum((gap**2 for gap in gaps), ZERO) / 4
-    yield Comparison(mean, factor / (4 * len(points)), ">=", where="mean distance")
+    least = CLAIMS["lower_bound"].explicit_bound.rhs.subs(
+        {theory.SIDE: 1, symbols.n: 1, theory.L: 1, symbols.N: len(points)}
+    )
+    yield Comparison(mean, factor * Fraction(int(least.p), int(least.q)), ">=", where="mean distance")
     queries = [Fraction(j, 60) for j in range(61)]
     distances = [min(abs(q - x) for x in points) for q in queries]
     for guess in (ZERO, Fraction(1, 20), Fraction(-1, 10)):
@@ -487,7 +492,7 @@ CHECKS = (
         empirical_transfer,
         (
             Mutant("larger_slope_only", "max(alpha, L) in the place of alpha + L", {"both": False}),
-            Mutant("half", "half the distance of the laws", {"share": HALF}),
+            Mutant("less", "0.99 of the distance of the laws", {"share": Fraction(99, 100)}),
         ),
     ),
     Check(
@@ -523,7 +528,7 @@ CHECKS = (
         Exact(COVERED, per_unit=3),
         grid_certificate,
         (
-            Mutant("no_radius", "the largest value at the centres", {"radius": ZERO}),
+            Mutant("radius", "0.99 of the radius of the cells", {"radius": Fraction(99, 100)}),
             Mutant("learner_only", "the slope of the learned policy alone", {"both": False}),
         ),
     ),

@@ -1,9 +1,10 @@
 r"""Checks of learned loops: deviation from the expert's, invariance, tubes, and certificates by matrices.
 
 Linear loops are rational and in the supremum norm, with the error of the input that is worst for one coordinate; every
-statement holds in any norm. Nonlinear loops are searched. The certificates are semidefinite by exact pivots.
+statement holds in any norm. Nonlinear loops are searched.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from mdps.validation import FloatArray
 from proofs_check.engine import Check, Mutant
@@ -24,7 +26,19 @@ from theory import lipschitz_policies as theory
 
 CLAIMS = {claim.id.split(".")[1]: claim for claim in theory.CLAIMS}
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
-FAILURE = 0.05
+
+
+@functools.cache
+def _compiled(name: str) -> tuple[tuple[str, ...], Callable[..., Fraction]]:
+    bound = CLAIMS[name].explicit_bound
+    symbols = sorted(bound.rhs.free_symbols, key=lambda symbol: symbol.name)
+    return bound.variables, sp.lambdify(symbols, bound.rhs, modules=["math"])
+
+
+def bound(name: str, **values: Fraction | int) -> Fraction:
+    """Return the bound of a claim at rational values, without rounding; values that do not occur are ignored."""
+    variables, function = _compiled(name)
+    return function(*(values[variable] for variable in variables))
 
 
 def largest(vector: Vector) -> Fraction:
@@ -75,6 +89,16 @@ class Learned:
         """M is chosen to fit."""
         return ZERO
 
+    @property
+    def excursion(self) -> Fraction:
+        """The radius is chosen to fit."""
+        return ZERO
+
+    def constants(self, *, use_growth: bool = True, factor: Fraction = ONE) -> dict[str, Fraction]:
+        """Values of the symbols of the bounds; M = 1 without ``use_growth``, and times ``factor``."""
+        growth = factor * (self.growth if use_growth else ONE)
+        return {"M": growth, "L_u": self.input_norm, "beta": self.rate, "omega": self.omega}
+
     def responses(self, steps: int) -> list[Vector]:
         """Return F^(steps - 1 - k) b for k < steps."""
         return [times(self.powers[steps - 1 - k], self.inputs) for k in range(steps)]
@@ -123,33 +147,52 @@ def deviation(
     case: Learned, *, use_growth: bool = True, factor: Fraction = ONE, shift: int = 0
 ) -> Iterator[Comparison]:
     """Deviation under the worst errors after each number of steps."""
-    growth = factor * (case.growth if use_growth else ONE)
+    constants = case.constants(use_growth=use_growth, factor=factor)
     start = tuple(Fraction(i + 1) for i in range(len(case.inputs)))
     for steps in range(1, case.steps + 1):
         states = case.run(start, case.worst(steps))
         moved = largest(minus(states[-1], times(case.powers[steps], start)))
-        powers = (1 - case.rate ** (steps + shift)) / (1 - case.rate)
-        yield Comparison(moved, growth * case.input_norm * case.omega * powers, where=f"after {steps} steps")
+        yield Comparison(moved, bound("deviation", **constants, t=steps + shift), where=f"after {steps} steps")
+
+
+def ball(case: Learned, *, use_growth: bool = True, share: Fraction = ONE) -> Iterator[Comparison]:
+    """States under the worst errors against M beta^t r_0 + Gamma omega; ``share`` of the ball of radius Gamma omega."""
+    constants = case.constants(use_growth=use_growth)
+    constants["omega"] *= share
+    start = tuple(Fraction(i + 1) for i in range(len(case.inputs)))
+    for steps in range(1, case.steps + 1):
+        limit = bound("practical_stability", **constants, t=steps, r_0=largest(start))
+        yield Comparison(largest(case.run(start, case.worst(steps))[-1]), limit, where=f"after {steps} steps")
+
+
+def stays(case: Learned, *, use_growth: bool = True, share: Fraction = ONE) -> Iterator[Comparison]:
+    """States under the worst errors from rest and from a start against the radius M r_0 + Gamma omega."""
+    for scale in (0, 1):
+        start = tuple(Fraction(scale * (i + 1)) for i in range(len(case.inputs)))
+        radius = share * bound("invariance", **case.constants(use_growth=use_growth), r_0=largest(start))
+        for steps in range(1, case.steps + 1):
+            states = case.run(start, case.worst(steps))
+            yield Comparison(largest(states[-1]), radius, where=f"after {steps} steps from {scale}")
 
 
 def relative_error(
     case: Learned, *, use_growth: bool = True, kappa: Fraction = Fraction(1, 5), share: Fraction = ONE
 ) -> Iterator[Comparison]:
     """States under errors of kappa times the norm, pushing the largest response of each step."""
-    growth = case.growth if use_growth else ONE
+    constants = {**case.constants(use_growth=use_growth), "kappa": share * kappa, "r_0": ONE}
     start = tuple(ONE for _ in case.inputs)
     for direction in (1, -1):
         state = start
         for steps in range(1, case.steps + 1):
             push = direction * kappa * largest(state)
             state = tuple(x + b * push for x, b in zip(times(case.matrix, state), case.inputs, strict=True))
-            rate = case.rate + share * growth * case.input_norm * kappa
-            yield Comparison(
-                largest(state), growth * rate**steps * largest(start), where=f"after {steps} steps, sign {direction}"
-            )
+            limit = bound("relative_error", **constants, t=steps)
+            yield Comparison(largest(state), limit, where=f"after {steps} steps, sign {direction}")
 
 
-def lyapunov_deviation(case: Learned, *, slope: bool = True, ratio: bool = True) -> Iterator[Comparison]:
+def lyapunov_deviation(
+    case: Learned, *, slope: bool = True, ratio: bool = True, factor: Fraction = ONE
+) -> Iterator[Comparison]:
     """States under the worst errors, from rest and from a start, against the bound of the converse function."""
     chosen = case.loop.converse()
     terms, growth = chosen.steps, chosen.constant
@@ -161,8 +204,8 @@ def lyapunov_deviation(case: Learned, *, slope: bool = True, ratio: bool = True)
         for steps in range(1, case.steps + 1):
             states = case.run(start, case.worst(steps))
             pushed = lip * case.input_norm * case.omega * (1 - rate**steps) / (1 - rate)
-            bound = (upper if ratio else ONE) * rate**steps * largest(start) + pushed
-            yield Comparison(largest(states[-1]), bound, where=f"after {steps} steps from {scale}")
+            limit = (upper if ratio else ONE) * rate**steps * largest(start) + factor * pushed
+            yield Comparison(largest(states[-1]), limit, where=f"after {steps} steps from {scale}")
 
 
 # Nonlinear loops
@@ -223,18 +266,19 @@ def tanh_corner() -> Nonlinear:
     return tanh_loop(np.eye(2), 0.9, 1e-4, np.zeros(2))
 
 
-def nonlinear_deviation(case: Nonlinear, *, factor: float = 1.0, shift: int = 0) -> Comparison:
+def nonlinear_deviation(case: Nonlinear, *, factor: float = 1.0) -> Comparison:
     """Deviation under errors that point along it, where it is closest to its bound."""
     x, y = case.start, case.start
     zero = np.zeros_like(x)
     worst = Comparison(0.0, 1.0, where="start")
+    constants = {"M": 1.0, "L_u": case.input_norm, "beta": case.rate, "omega": case.omega}
     for t in range(1, case.steps + 1):
         gap = x - y
         size = float(np.linalg.norm(gap))
         push = gap / size if size > 0 else np.eye(len(gap))[0]
         x, y = case.step(x, case.omega * push), case.step(y, zero)
-        bound = factor * case.input_norm * case.omega * (1.0 - case.rate ** (t + shift)) / (1.0 - case.rate)
-        here = Comparison(float(np.linalg.norm(x - y)), bound, where=f"t = {t}")
+        limit = factor * CLAIMS["deviation"].explicit_bound.evaluate(**constants, t=t)
+        here = Comparison(float(np.linalg.norm(x - y)), limit, where=f"t = {t}")
         if here.lhs * worst.rhs > worst.lhs * here.rhs:
             worst = here
     return worst
@@ -264,11 +308,12 @@ FLAT: Mapping[str, Callable[[], Flat]] = {
 
 def practical_stability(case: Flat, *, ball: Fraction = ONE) -> Iterator[Comparison]:
     """States of the learned loop against beta^t x_0 + Gamma epsilon, beta = 1/2, epsilon = h / 2, Gamma = 2."""
+    constants = {"M": ONE, "L_u": ONE, "beta": HALF, "omega": ball * case.spacing / 2, "r_0": case.start}
     state = case.start
     for steps in range(1, 31):
         state = case.step(state)
-        bound = HALF**steps * case.start + ball * case.spacing
-        yield Comparison(abs(state), bound, where=f"after {steps} steps")
+        limit = bound("practical_stability", **constants, t=steps)
+        yield Comparison(abs(state), limit, where=f"after {steps} steps")
 
 
 @dataclass(frozen=True)
@@ -289,8 +334,9 @@ class Saturated:
     @property
     def excursion(self) -> Fraction:
         """By how much r_0 + Gamma epsilon exceeds r, or the image of the ball of radius r the ball, if that is less."""
+        first = bound("invariance", M=ONE, L_u=ONE, beta=self.rate, omega=self.error, r_0=self.start)
         return min(
-            self.start + self.error / (1 - self.rate) - self.radius,
+            first - self.radius,
             max(self.start, self.rate * self.radius + self.error) - self.radius,
         )
 
@@ -312,8 +358,7 @@ def invariance(case: Saturated, *, radius: Fraction = ONE) -> Iterator[Compariso
     state = case.start
     for steps in range(1, 21):
         state = case.step(state)
-        bound = radius * max(case.radius, case.start)
-        yield Comparison(abs(state), bound, where=f"after {steps} steps")
+        yield Comparison(abs(state), radius * max(case.radius, case.start), where=f"after {steps} steps")
 
 
 # Tubes
@@ -338,18 +383,21 @@ TUBES: Mapping[str, Callable[[], Tube]] = {
 def tube(case: Tube, *, feedback: bool = True, share: Fraction = ONE) -> Iterator[Comparison]:
     """Deviation from the expert at rest, with the error e + (alpha + L) |x| of the input, against both bounds."""
     loop = case.learned
-    growth = loop.growth
-    rate = loop.rate + (growth * loop.input_norm * case.slope if feedback else ZERO)
+    constants = {
+        **loop.constants(),
+        "epsilon": share * case.error,
+        "alpha": case.slope if feedback else ZERO,
+        "L": ZERO,
+    }
+    rate = loop.rate + constants["M"] * loop.input_norm * constants["alpha"]
     state: Vector = tuple(ZERO for _ in loop.inputs)
-    total = ZERO
     for steps in range(1, loop.steps + 1):
         push = case.error + case.slope * largest(state)
         state = tuple(x + b * push for x, b in zip(times(loop.matrix, state), loop.inputs, strict=True))
-        total += rate ** (steps - 1)
-        scale = share * growth * loop.input_norm * case.error
-        yield Comparison(largest(state), scale * total, where=f"after {steps} steps")
+        yield Comparison(largest(state), bound("tube", **constants, t=steps), where=f"after {steps} steps")
         if rate < 1:
-            yield Comparison(largest(state), scale / (1 - rate), where=f"for ever, seen after {steps} steps")
+            limit = constants["M"] * loop.input_norm * constants["epsilon"] / (1 - rate)
+            yield Comparison(largest(state), limit, where=f"for ever, seen after {steps} steps")
 
 
 CHECKS = (
@@ -391,8 +439,18 @@ CHECKS = (
         practical_stability,
         (
             Mutant("asymptotic", "exact at the samples, the origin included: the state tends to zero", {"ball": ZERO}),
-            Mutant("ball", "half the radius of the ball", {"ball": HALF}),
+            Mutant("ball", "0.66 of the radius of the ball", {"ball": Fraction(66, 100)}),
         ),
+    ),
+    Check(
+        "lipschitz_policies.practical_stability",
+        Exact(LEARNED),
+        ball,
+        (
+            Mutant("growth_dropped", "M = 1 for a loop that is not normal", {"use_growth": False}),
+            Mutant("ball", "0.99 of the radius of the ball", {"share": Fraction(99, 100)}),
+        ),
+        name="linear loops",
     ),
     Check(
         "lipschitz_policies.relative_error",
@@ -410,6 +468,7 @@ CHECKS = (
         (
             Mutant("slope", "V is taken to be 1-Lipschitz", {"slope": False}),
             Mutant("ratio", "c_2 / c_1 is left out", {"ratio": False}),
+            Mutant("factor", "0.99 times the deviation", {"factor": Fraction(99, 100)}),
         ),
     ),
     Check(
@@ -420,6 +479,16 @@ CHECKS = (
             Mutant("global", "exact on the domain, hence stable from everywhere", drop=("stays",)),
             Mutant("radius", "the ball of 0.99 r", {"radius": Fraction(99, 100)}),
         ),
+    ),
+    Check(
+        "lipschitz_policies.invariance",
+        Exact(LEARNED),
+        stays,
+        (
+            Mutant("growth_dropped", "M = 1 for a loop that is not normal", {"use_growth": False}),
+            Mutant("factor", "0.99 (M r_0 + Gamma omega)", {"share": Fraction(99, 100)}),
+        ),
+        name="linear loops",
     ),
     Check(
         "lipschitz_policies.tube",

@@ -22,6 +22,8 @@ from proofs_check.methods.exact import Exact
 from proofs_check.methods.operators import OperatorIdentity, operators
 from proofs_check.methods.symbolic import Symbolic
 from proofs_check.papers.lipschitz import Vector
+from proofs_check.papers.lipschitz_policies import dot, times
+from proofs_check.papers.lipschitz_policies_loops import LEARNED, Learned, bound, largest
 from solvers.lipschitz_policies_certificates import sphere_cost
 from solvers.lipschitz_policies_exact import Matrix, combine, multiply, transpose
 from theory.symbols import gamma
@@ -124,11 +126,11 @@ class Linear:
         """Beta."""
         return self.drift + self.inputs * self.gain
 
-    def slope(self, *, expert: bool = True, rate: bool = True) -> Fraction:
-        """Return C_R."""
-        weight = self.cost[0] + (self.cost[1] * self.gain if expert else ZERO)
-        closed = 1 - self.discount * self.rate if rate else ONE
-        return self.cost[1] + self.discount * weight * self.inputs / closed
+    @property
+    def constants(self) -> dict[str, Fraction]:
+        """Values of the symbols of the bounds."""
+        loop = {"M": ONE, "L_u": self.inputs, "beta": self.rate, "L": self.gain}
+        return {**loop, "l_x": self.cost[0], "l_u": self.cost[1], "gamma": self.discount}
 
     def shifted(self, error: Fraction) -> Fraction:
         """Return how much the cost of u = k x + error exceeds that of the expert, all states staying positive."""
@@ -151,32 +153,134 @@ LINEAR: Mapping[str, Callable[[], Linear]] = {
     "small input": lambda: Linear(Fraction(1, 10), HALF, Fraction(6, 5), (Fraction(3), ONE), Fraction(4, 5)),
 }
 ERROR = Fraction(1, 10)
+STEPS = 12
 
 
 def regret(
     case: Linear, *, expert: bool = True, rate: bool = True, power: int = 1, share: Fraction = ONE
 ) -> Iterator[Comparison]:
     """Regret of a constant error, attained, and of varying ones, against the bound."""
-    bound = share * ERROR**power * case.slope(expert=expert, rate=rate) / (1 - case.discount)
-    yield Comparison(case.shifted(ERROR), bound, where="constant error")
+    changed = {**({} if expert else {"L": ZERO}), **({} if rate else {"beta": ZERO})}
+    limit = share * bound("regret", **{**case.constants, **changed}, omega=ERROR**power)
+    yield Comparison(case.shifted(ERROR), limit, where="constant error")
     rng = random.Random(1)
     for run in range(6):
         errors = [Fraction(rng.randint(-10, 10), 100) for _ in range(12)]
         moved = case.sampled(errors, Fraction(rng.randint(-3, 3), 4))
-        yield Comparison(abs(moved), bound, where=f"varying errors {run}")
+        yield Comparison(abs(moved), limit, where=f"varying errors {run}")
 
 
-def deterioration_expert(case: Linear, *, learning: int = 2, share: Fraction = ONE) -> Iterator[Comparison]:
-    """Cost of the error epsilon + alpha zeta less that of -epsilon: the worst on both sides of the expert."""
-    epsilon, noise = ERROR, Fraction(1, 7)
-    bound = share * case.slope() * (learning * epsilon + noise) / (1 - case.discount)
-    yield Comparison(case.shifted(epsilon + noise) - case.shifted(-epsilon), bound, where="constant errors")
+@dataclass(frozen=True)
+class Ramp:
+    """A loop with the policy k x + e(x), k >= 0, where e rises from -epsilon to epsilon over [0, width].
+
+    Its Lipschitz constant is k + 2 epsilon / width. The cost is l_x |x + c| + l_u |u + c| with the given level c, which
+    is linear near the origin if c is large.
+    """
+
+    linear: Linear
+    width: Fraction
+    level: Fraction
+    epsilon: Fraction = ERROR
+    zeta: Fraction = Fraction(1, 7)
+
+    @property
+    def constants(self) -> dict[str, Fraction]:
+        """Values of the symbols of the bound."""
+        slope = self.linear.gain + 2 * self.epsilon / self.width
+        return {**self.linear.constants, "alpha": slope, "epsilon": self.epsilon, "zeta": self.zeta}
+
+    def play(self, x: Fraction) -> Fraction:
+        """Return the input at a measurement."""
+        rise = 2 * self.epsilon * x / self.width - self.epsilon
+        return self.linear.gain * x + max(-self.epsilon, min(self.epsilon, rise))
+
+    def run(self, errors: list[Fraction], start: Fraction) -> tuple[Fraction, list[Fraction]]:
+        """Return the cost under errors of the measurement, and by how much the inputs are off the expert's."""
+        loop, x, total, off = self.linear, start, ZERO, []
+        for t, error in enumerate(errors):
+            u = self.play(x + error)
+            off.append(u - loop.gain * x)
+            total += loop.discount**t * (loop.cost[0] * abs(x + self.level) + loop.cost[1] * abs(u + self.level))
+            x = loop.drift * x + loop.inputs * u
+        return total, off
+
+
+def deterioration_expert(
+    case: Linear, *, learning: Fraction = ONE, noise: Fraction = ONE, share: Fraction = ONE
+) -> Iterator[Comparison]:
+    """Deterioration of policies with a ramp; attained where one error of the measurement crosses it at once."""
+    ramp = Ramp(case, Fraction(1, 7), Fraction(100))
+
+    def limit(policy: Ramp) -> Fraction:
+        values = policy.constants
+        values.update(epsilon=learning * values["epsilon"], zeta=noise * values["zeta"])
+        return share * bound("deterioration_expert", **values)
+
+    highest = ramp.epsilon + case.gain * ramp.zeta
+    for error, constant in ((ramp.zeta, highest), (ZERO, -ramp.epsilon)):
+        for t, off in enumerate(ramp.run([error] * STEPS, ZERO)[1]):
+            yield Comparison(off, constant, "==", where=f"error of the input {t} under {error}")
+    yield Comparison(case.shifted(highest) - case.shifted(-ramp.epsilon), limit(ramp), where="these errors for ever")
     rng = random.Random(2)
-    for run in range(4):
-        signs = [rng.choice((-1, 1)) for _ in range(12)]
-        disturbed = case.sampled([sign * (epsilon + noise) for sign in signs], ZERO)
-        nominal = case.sampled([sign * epsilon for sign in signs], ZERO)
-        yield Comparison(disturbed - nominal, bound, where=f"varying errors {run}")
+    for run in range(6):
+        other = Ramp(case, Fraction(rng.randint(1, 8), 28), Fraction(100 * (run % 2)))
+        start = Fraction(rng.randint(-4, 4), 28)
+        errors = [rng.choice((-1, 1)) * other.zeta for _ in range(STEPS)]
+        moved = other.run(errors, start)[0] - other.run([ZERO] * STEPS, start)[0]
+        yield Comparison(moved, limit(other), where=f"varying errors {run}")
+
+
+# A loop with a large constant of stability
+
+
+@dataclass(frozen=True)
+class Sheared:
+    """A loop closed by u = k'x, at rest, with the cost |x| + |u| in the supremum norm."""
+
+    loop: Learned
+    gain: Vector
+    discount: Fraction = Fraction(9, 10)
+
+    @property
+    def slope(self) -> Fraction:
+        """Lipschitz constant of the policy."""
+        return sum((abs(k) for k in self.gain), ZERO)
+
+    def constants(self, *, use_growth: bool) -> dict[str, Fraction]:
+        """Values of the symbols of the bounds; the errors of the input come from the measurement, alpha zeta."""
+        policy = {"L": self.slope, "alpha": self.slope, "epsilon": ZERO, "zeta": self.loop.omega / self.slope}
+        cost = {"l_x": ONE, "l_u": ONE, "gamma": self.discount}
+        return {**self.loop.constants(use_growth=use_growth), **policy, **cost}
+
+    def cost(self, errors: list[Fraction]) -> Fraction:
+        """Return the cost from rest, where that of the policy without errors is zero."""
+        states = self.loop.run(tuple(ZERO for _ in self.gain), errors)
+        paid = (largest(x) + abs(dot(self.gain, x) + error) for x, error in zip(states, errors, strict=False))
+        return sum((self.discount**t * stage for t, stage in enumerate(paid)), ZERO)
+
+
+SHEARED: Mapping[str, Callable[[], Sheared]] = {
+    "not normal": lambda: Sheared(LEARNED["not normal"](), (ZERO, Fraction(1, 4))),
+}
+
+
+def sheared(case: Sheared, *, name: str, use_growth: bool = True) -> Iterator[Comparison]:
+    """Cost of the errors that move one coordinate as far as possible against the bound of a claim."""
+    limit = bound(name, **case.constants(use_growth=use_growth))
+    for steps in (2, case.loop.steps):
+        yield Comparison(case.cost(case.loop.worst(steps)), limit, where=f"{steps} steps")
+
+
+def large_constant(name: str) -> Check:
+    """Return the check of a bound for a loop with M > 1."""
+    return Check(
+        f"lipschitz_policies.{name}",
+        Exact(SHEARED),
+        partial(sheared, name=name),
+        (Mutant("growth_dropped", "M = 1 for a loop that is not normal", {"use_growth": False}),),
+        name="M > 1",
+    )
 
 
 # Deterioration
@@ -208,11 +312,17 @@ class Disturbed:
         """Rate of the learned loop."""
         return abs(self.drift + self.inputs * self.gain)
 
-    def bound(self, rate: Fraction, *, expert: bool = True) -> Fraction:
-        """Return the bound with a rate of the learned loop."""
-        weight = self.cost[0] + (self.cost[1] * self.slope if expert else ZERO)
-        inside = self.cost[1] + self.discount * abs(self.inputs) * weight / (1 - self.discount * rate)
-        return self.slope * self.zeta / (1 - self.discount) * inside
+    @property
+    def direct(self) -> Fraction:
+        """Part of the bounds that the inputs themselves cost."""
+        return self.slope * self.zeta * self.cost[1] / (1 - self.discount)
+
+    def bound(self, name: str, *, expert: bool = True) -> Fraction:
+        """Return the bound of a claim; without ``expert``, alpha l_u is left out of the slope of the value."""
+        loop = {"alpha": self.slope, "zeta": self.zeta, "gamma": self.discount, "L_u": abs(self.inputs)}
+        plant = {"L_x": abs(self.drift), "M": ONE, "beta": self.rate}
+        full, states = (bound(name, **loop, **plant, l_x=self.cost[0], l_u=u) for u in (self.cost[1], ZERO))
+        return full if expert else states + self.direct
 
     def pushed(self) -> Fraction:
         """Return the deterioration for delta = zeta where gain, drift and the start are positive."""
@@ -265,24 +375,22 @@ def _signs(case: Disturbed) -> Iterator[tuple[str, Fraction]]:
 
 def deterioration(case: Disturbed, *, expert: bool = True, share: Fraction = ONE) -> Iterator[Comparison]:
     """Deteriorations against the bound that needs no stability; attained by delta = zeta."""
-    bound = share * case.bound(case.loop_slope, expert=expert)
+    limit = share * case.bound("deterioration", expert=expert)
     if case.discount * case.rate < 1:
-        yield Comparison(case.pushed(), bound, where="delta = zeta")
+        yield Comparison(case.pushed(), limit, where="delta = zeta")
     for where, value in _signs(case):
-        yield Comparison(value, bound, where=where)
+        yield Comparison(value, limit, where=where)
 
 
 def deterioration_stable(
     case: Disturbed, *, expert: bool = True, share: Fraction = ONE, open_loop: bool = False
 ) -> Iterator[Comparison]:
     """Deteriorations against the bound with the rate of the learned loop."""
-    bound = share * case.bound(case.rate, expert=expert)
-    if open_loop:
-        bound -= case.slope * case.zeta * case.cost[1] / (1 - case.discount)
+    limit = share * case.bound("deterioration_stable", expert=expert) - (case.direct if open_loop else ZERO)
     if case.rate == 0:
-        yield Comparison(case.alternating(), bound, where="alternating, for ever")
+        yield Comparison(case.alternating(), limit, where="alternating, for ever")
     for where, value in _signs(case):
-        yield Comparison(value, bound, where=where)
+        yield Comparison(value, limit, where=where)
 
 
 # Linear-quadratic experts
@@ -385,9 +493,9 @@ class Regulated:
             factor *= self.discount
         return total + (factor * self.form(self.value, x) if terminal else ZERO)
 
-    def horizon(self, steps: int) -> Fraction:
-        """Return sum_{t < steps} gamma^t."""
-        return sum((self.discount**t for t in range(steps)), ZERO)
+    def partial(self, name: str, steps: int, **values: Fraction) -> Fraction:
+        """Return the bound of a claim over a horizon: sum_{t < steps} gamma^t in the place of 1 / (1 - gamma)."""
+        return bound(name, **values, gamma=ZERO) * sum((self.discount**t for t in range(steps)), ZERO)
 
 
 def scalar(discount: str, gain: str | None = None, effort: str = "1") -> Regulated:
@@ -413,10 +521,11 @@ REGULATED: Mapping[str, Callable[[], Regulated]] = {
     "scalar, another gain": partial(scalar, "19/20", "3/10"),
     "rotation, gain of the undiscounted problem": lambda: planar("19/20", planar("1").optimal),
 }
-STEPS = 12
 
 
-def lqr_regret(case: Regulated, *, terminal: bool = True, total: bool = False) -> Iterator[Comparison]:
+def lqr_regret(
+    case: Regulated, *, terminal: bool = True, total: bool = False, share: Fraction = ONE
+) -> Iterator[Comparison]:
     """The identity for random errors of the input, and the bound for constant ones, attained, and random ones."""
     rng = random.Random(4)
     best = case.form(case.value, case.start)
@@ -425,27 +534,34 @@ def lqr_regret(case: Regulated, *, terminal: bool = True, total: bool = False) -
         excess = case.run(errors, terminal=terminal) - best
         square = case.weight * sum((case.discount**t * e**2 for t, e in enumerate(errors)), ZERO)
         yield Comparison(excess, square, "==", where=f"identity, {name} errors")
-        bound = case.weight * ERROR**2 * (3 if total else case.horizon(STEPS))
-        yield Comparison(excess, bound, where=f"bound, {name} errors")
+        limit = 3 * case.weight * ERROR**2
+        if not total:
+            limit = share * case.partial("lqr_regret", STEPS, Lambda=case.weight, omega=ERROR)
+        yield Comparison(excess, limit, where=f"bound, {name} errors")
 
 
 def optimal_deterioration(case: Regulated, *, aligned: bool = True, weight: Fraction = ONE) -> Iterator[Comparison]:
     """Cost of measurement errors along the top eigenvector K', of any signs, and along others, against the formula.
 
-    The errors are tau K', so that zeta^2 = tau^2 |K|^2 is rational; the largest eigenvalue of K'SK is S |K|^2.
+    The errors are tau K', so that zeta^2 = tau^2 |K|^2 is rational; the largest eigenvalue of K'SK is S |K|^2. The
+    others are turned by a rational angle, or shorter if there is one state.
     """
     rng = random.Random(5)
-    size = sum((k**2 for k in case.optimal[0]), ZERO)
-    zeta_square = ERROR**2 * size
-    formula = weight * zeta_square * case.weight * size * case.horizon(STEPS)
+    top = case.optimal[0]
+    size = sum((k**2 for k in top), ZERO)
+    # zeta is not rational: the bound, a multiple of zeta^2, is taken at zeta = 1
+    formula = (
+        weight * ERROR**2 * size * case.partial("optimal_deterioration", STEPS, Lambda=case.weight * size, zeta=ONE)
+    )
+    turned = (Fraction(3, 5) * top[0] - Fraction(4, 5) * top[-1], Fraction(4, 5) * top[0] + Fraction(3, 5) * top[-1])
+    along, across = dot(case.expert[0], top), dot(case.expert[0], turned[: len(top)])
     nominal = case.run([ZERO] * STEPS)
     for run in range(3):
         signs = [rng.choice((-1, 1)) for _ in range(STEPS)]
-        length = sum((k * e for k, e in zip(case.expert[0], case.optimal[0], strict=True)), ZERO)
-        errors = [-sign * ERROR * length * (ONE if aligned else HALF) for sign in signs]
+        errors = [-sign * ERROR * along * (ONE if aligned else HALF) for sign in signs]
         yield Comparison(case.run(errors) - nominal, formula, "==", where=f"top direction, signs {run}")
-        shorter = [error * Fraction(rng.randint(0, 10), 10) for error in errors]
-        yield Comparison(case.run(shorter) - nominal, formula, where=f"other errors {run}")
+        others = [-sign * ERROR * across for sign in signs]
+        yield Comparison(case.run(others) - nominal, formula, where=f"other direction, signs {run}")
 
 
 @dataclass(frozen=True)
@@ -477,11 +593,37 @@ GAINS: Mapping[str, Callable[[], Gains]] = {
 def lqr_relative_regret(case: Gains, *, share: Fraction = ONE, power: int = 2) -> Iterator[Comparison]:
     """Regret of a smaller and of a larger gain."""
     expert = case.problem.expert[0][0]
-    rate = case.problem.drift[0][0] - expert
-    bound = share * case.problem.weight * case.kappa**power / (1 - (rate + case.kappa) ** 2)
+    loop = {"M": ONE, "L_u": ONE, "beta": case.problem.drift[0][0] - expert}
+    full = bound("lqr_relative_regret", **loop, Lambda=case.problem.weight, kappa=case.kappa, r_0=ONE)
+    limit = share * full * case.kappa ** (power - 2)
     for sign in (-1, 1):
         excess = case.cost(expert + sign * case.kappa) - case.cost(expert)
-        yield Comparison(excess, bound, where=f"gain {'smaller' if sign < 0 else 'larger'} by kappa")
+        yield Comparison(excess, limit, where=f"gain {'smaller' if sign < 0 else 'larger'} by kappa")
+
+
+def shear() -> Regulated:
+    """Return an optimal problem whose loop is not normal."""
+    drift = ((HALF, Fraction(5)), (ZERO, HALF))
+    value = ((ONE, ZERO), (ZERO, Fraction(100)))
+    return Regulated(drift, ((ZERO,), (ONE,)), value, Fraction(900), ONE, ((ONE,), (ONE,)))
+
+
+def relative_shear(case: Regulated, *, use_growth: bool = True) -> Iterator[Comparison]:
+    """Regret under errors of kappa times the state, in the supremum norm, with the signs of either direction."""
+    kappa = Fraction(1, 100)
+    loop = [list(row) for row in combine((1, case.drift), (-1, multiply(case.inputs, case.optimal)))]
+    column = tuple(row[0] for row in case.inputs)
+    learned = Learned(loop, column, Fraction(3, 5), STEPS)
+    values = {**learned.constants(use_growth=use_growth), "Lambda": case.weight, "kappa": kappa, "r_0": ONE}
+    limit = bound("lqr_relative_regret", **values)
+    for sign in (-1, 1):
+        state: Vector = tuple(row[0] for row in case.start)
+        errors = []
+        for _ in range(STEPS):
+            errors.append(sign * kappa * largest(state))
+            state = tuple(x + b * errors[-1] for x, b in zip(times(loop, state), column, strict=True))
+        excess = case.run(errors) - case.form(case.value, case.start)
+        yield Comparison(excess, limit, where=f"errors of sign {sign}")
 
 
 def cost_figure(tier: Tier) -> Json:
@@ -529,6 +671,7 @@ CHECKS = (
             Mutant("factor", "0.99 times the bound", {"share": Fraction(99, 100)}),
         ),
     ),
+    large_constant("regret"),
     Check(
         "lipschitz_policies.completion_of_squares",
         Symbolic(),
@@ -546,6 +689,7 @@ CHECKS = (
             Mutant("another_expert", "for any linear expert", drop=("optimal",)),
             Mutant("terminal", "the terminal term is left out", {"terminal": False}),
             Mutant("uniform", "bounded by three steps' worth at every horizon", {"total": True}),
+            Mutant("factor", "0.99 times the bound", {"share": Fraction(99, 100)}),
         ),
     ),
     Check(
@@ -558,6 +702,13 @@ CHECKS = (
             Mutant("cubic", "of third order", {"power": 3}),
         ),
         figure=cost_figure,
+    ),
+    Check(
+        "lipschitz_policies.lqr_relative_regret",
+        Exact({"not normal": shear}),
+        relative_shear,
+        (Mutant("growth_dropped", "M = 1 for a loop that is not normal", {"use_growth": False}),),
+        name="M > 1",
     ),
     Check(
         "lipschitz_policies.deterioration",
@@ -584,17 +735,20 @@ CHECKS = (
         Exact(LINEAR, per_unit=3),
         deterioration_expert,
         (
-            Mutant("one_error", "the learning error once", {"learning": 1}),
+            Mutant("one_error", "the learning error once", {"learning": HALF}),
+            Mutant("exact_measurement", "the error of the measurement is left out", {"noise": ZERO}),
             Mutant("factor", "0.99 times the bound", {"share": Fraction(99, 100)}),
         ),
     ),
+    large_constant("deterioration_stable"),
+    large_constant("deterioration_expert"),
     Check(
         "lipschitz_policies.optimal_deterioration",
         Exact(REGULATED, per_unit=6),
         optimal_deterioration,
         (
             Mutant("another_gain", "for any gain, that of the undiscounted problem say", drop=("optimal",)),
-            Mutant("half", "half as much", {"weight": HALF}),
+            Mutant("factor", "0.99 times as much", {"weight": Fraction(99, 100)}),
             Mutant("shorter", "errors of half the size cost the same", {"aligned": False}),
         ),
     ),

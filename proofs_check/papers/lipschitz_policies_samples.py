@@ -2,7 +2,8 @@ r"""Check of the number of demonstrations that keeps the learned loop in the dom
 
 Demonstrations are uniform on :math:`[-1, 1]^n`, starts have norm at most 1/4, and the policy has the Lipschitz constant
 of the expert, a linear-quadratic regulator. The fill distance of the demonstrations certifies the error of the policy,
-(alpha + L*) h for any interpolant and alpha h for the central one, and this error the radius of the loop.
+(alpha + L*) h for any interpolant and alpha h for the central one, and this error and that of the measurement the
+radius of the loop. What is compared with the domain is that radius, and a few steps of the loop.
 """
 
 import functools
@@ -22,7 +23,10 @@ from proofs_check.methods.montecarlo import MonteCarlo, Sample
 from proofs_check.papers.lipschitz_policies_covering import fill
 from theory import lipschitz_policies as theory
 
-BOUND = next(claim for claim in theory.CLAIMS if claim.id.endswith(".sample_size")).explicit_bound
+BOUND, INVARIANCE, INTERPOLATION = (
+    next(claim for claim in theory.CLAIMS if claim.id.endswith(f".{name}")).explicit_bound
+    for name in ("sample_size", "invariance", "interpolation_error")
+)
 FAILURE, START = 0.05, 0.25
 
 RESOLUTION = 60
@@ -52,10 +56,11 @@ def stability(name: str) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Chain:
-    """An instance by name, and whether the policy is the central one."""
+    """An instance by name, whether the policy is the central one, and the error of the measurement."""
 
     name: str
     central: bool
+    zeta: float = 0.0
 
     @property
     def values(self) -> dict[str, float]:
@@ -65,7 +70,7 @@ class Chain:
         gain = float(np.linalg.norm(instance.linear.B, 2))
         loop = {"beta": rate, "M": growth, "L_u": gain, "alpha": slope, "L": 0.0 if self.central else slope}
         cube = {"a": 2.0, "n": instance.linear.n_states, "r": 1.0, "r_0": START}
-        return {**loop, **cube, "zeta": 0.0, "delta": FAILURE}
+        return {**loop, **cube, "zeta": self.zeta, "delta": FAILURE}
 
     @property
     def samples(self) -> int:
@@ -80,13 +85,14 @@ class Chain:
         return high
 
 
-def largest_state(instance: ControlInstance, policy: EnvelopePolicy) -> float:
-    """Return the largest norm over eight steps from states of the largest norm."""
+def largest_state(instance: ControlInstance, policy: EnvelopePolicy, zeta: float) -> float:
+    """Return the largest norm over eight steps from states of the largest norm, with outward errors on one axis."""
     dimension = instance.linear.n_states
     states: FloatArray = START * np.concatenate([np.eye(dimension), -np.eye(dimension)])
     found = START
     for _ in range(8):
-        states = instance.plant.step(states, np.asarray(policy(states)))
+        seen = states + zeta * np.where(states[:, :1] < 0.0, -1.0, 1.0) * np.eye(dimension)[0]
+        states = instance.plant.step(states, np.asarray(policy(seen)))
         found = max(found, float(np.linalg.norm(states, axis=1).max()))
     return found
 
@@ -99,22 +105,26 @@ def sample_size(
     instance, values = INSTANCES[chain.name](), chain.values
     expert, needed = LinearPolicy(instance.gain), chain.samples
     size = math.ceil(share * (needed if logarithm else BOUND.evaluate(**values)))
-    gain = values["M"] * values["L_u"] / (1.0 - values["beta"])
+    radius = INVARIANCE.evaluate
     found = []
     for _ in range(runs):
         points = rng.uniform(-1.0, 1.0, (size, instance.linear.n_states))
-        error = (values["alpha"] + values["L"]) * 2.0 * fill((points + 1.0) / 2.0, RESOLUTION)
+        error = INTERPOLATION.evaluate(**values, h=2.0 * fill((points + 1.0) / 2.0, RESOLUTION))
         policy = EnvelopePolicy(points, expert(points)[:, 0], values["alpha"], "central" if chain.central else "upper")
-        found.append(max(values["M"] * START + gain * error, largest_state(instance, policy)))
+        certified = radius(**values, omega=error + values["alpha"] * chain.zeta)
+        found.append(max(certified, largest_state(instance, policy, chain.zeta)))
     return Sample(found, 1.0, nonvacuous_from=needed)
 
 
 def chains(tier: Tier) -> Mapping[str, Callable[[], Chain]]:
     """Return scalar chains; with certificates by matrices from the full tier on."""
-    listed = [("stable scalar", False), ("unstable scalar", False), ("unstable scalar", True)]
+    listed = [("stable scalar", False, 0.2), ("unstable scalar", False, 0.0), ("unstable scalar", True, 0.1)]
     if tier != Tier.QUICK:
-        listed += [("stable scalar", True), ("rotation", False), ("rotation", True)]
-    return {f"{name}, {'central' if central else 'any'}": partial(Chain, name, central) for name, central in listed}
+        listed += [("stable scalar", True, 0.0), ("rotation", False, 0.0), ("rotation", True, 0.0)]
+    return {
+        f"{name}, {'central' if central else 'any'}, zeta={zeta:g}": partial(Chain, name, central, zeta)
+        for name, central, zeta in listed
+    }
 
 
 CHECKS = (

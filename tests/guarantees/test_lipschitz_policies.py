@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdps.control import EnvelopePolicy, LinearPlant, QuadraticCost, regulator
+from mdps.control import EnvelopePolicy, LinearPlant, LinearPolicy, QuadraticCost, regulator
+from mdps.control_instances import reflected_states
 from solvers.lipschitz_policies_covering import nearest_distances
 from solvers.lipschitz_policies_duality import lipschitz_constant
 from solvers.lipschitz_policies_extension import kirszbraun, mcshane
 from solvers.lipschitz_policies_layers import residual_layer, residual_scaling
-from solvers.lipschitz_policies_regression import clipped_gain, clipped_loss, lipschitz_regression, reflected
+from solvers.lipschitz_policies_regression import clipped_loss, lipschitz_regression
 from theory import lipschitz_policies as theory
 
 CLAIMS = {claim.id.split(".")[1]: claim for claim in theory.CLAIMS}
@@ -76,11 +77,11 @@ def test_vectors_are_extended_without_a_larger_slope(seed, dimension, inputs, si
 def test_mirrored_data_are_fitted_by_clipped_gains(seed, dimension, inputs, alpha):
     rng = np.random.default_rng(seed)
     gain = rng.normal(size=(inputs, dimension))
-    points = reflected(rng.uniform(0.2, 1.0, (2, dimension)), gain)
+    points = reflected_states(gain, rng.uniform(0.2, 1.0, (2, dimension)))
     fit = lipschitz_regression(points, points @ gain.T, alpha, check=False)
     exact = clipped_loss(points, gain, alpha)
     assert fit.lower - 1e-7 <= exact <= fit.upper + 1e-7
-    assert fit.values == pytest.approx(points @ clipped_gain(gain, alpha).T, abs=2e-3)
+    assert fit.values == pytest.approx(points @ LinearPolicy(gain).clipped(alpha).gain.T, abs=2e-3)
 
 
 @settings(max_examples=40)
@@ -177,7 +178,7 @@ def test_no_errors_of_the_measurement_cost_more_than_their_bound(seed, drift, ga
 def test_the_regret_of_a_disturbed_policy_is_linear_in_the_error(seed, rate, slope, omega, discount):
     rng = np.random.default_rng(seed)
     constants = {"M": 1.0, "L_u": 1.0, "beta": rate, "gamma": discount, "l_x": 1.0, "l_u": 0.5, "L": slope}
-    limit = bound("regret", **constants, epsilon=max(omega, 1e-300))
+    limit = bound("regret", **constants, omega=max(omega, 1e-300))
     drift = rate - slope
     for errors in (np.full(60, omega), omega * rng.uniform(-1, 1, 60)):
         x = y = rng.uniform(0, 2)

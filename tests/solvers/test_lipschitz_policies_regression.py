@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import solve_discrete_are
 
+from mdps.control import LinearPolicy
+from mdps.control_instances import reflected_states
 from mdps.errors import InvalidModelError
 from solvers import lipschitz_policies_duality as duality
 from solvers import lipschitz_policies_regression as regression
@@ -253,10 +255,10 @@ def test_clipped_gains_solve_reflected_data(between):
     gain = -np.linalg.solve(np.eye(2) + B.T @ P @ B, B.T @ P @ A)
     sizes = np.linalg.svd(gain, compute_uv=False)
     alpha = float(sizes.mean() if between else 0.5 * sizes[1])
-    points = regression.reflected(rng.normal(size=(3, 4)), gain)
+    points = reflected_states(gain, rng.normal(size=(3, 4)))
     assert len(points) == 48
     found = regression.lipschitz_regression(points, points @ gain.T, alpha, tolerance=1e-10)
-    clipped = regression.clipped_gain(gain, alpha)
+    clipped = LinearPolicy(gain).clipped(alpha).gain
     assert np.linalg.norm(clipped, 2) == pytest.approx(alpha)
     loss = regression.clipped_loss(points, gain, alpha)
     assert loss == pytest.approx(0.5 * np.mean(np.sum((points @ (gain - clipped).T) ** 2, axis=1)), abs=1e-14)

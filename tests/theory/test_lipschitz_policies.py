@@ -78,13 +78,16 @@ def test_the_deterioration_of_the_right_sign(alpha, value):
 
 
 def test_the_regret_bounds_where_they_are_attained():
-    values = {"M": 1.0, "L_u": 1.0, "epsilon": 0.1, "l_x": 1.0}
+    values = {"M": 1.0, "L_u": 1.0, "omega": 0.1, "l_x": 1.0}
     first = bound("regret", **values, beta=0.6, gamma=0.95, l_u=0.0, L=0.0)
     assert first == pytest.approx(4.418604651, abs=5e-10)
     second = bound("regret", **values, beta=0.7, gamma=0.9, l_u=2.0, L=0.3)
     assert second == pytest.approx(5.891891892, abs=5e-10)
-    third = bound("deterioration_expert", **values, beta=0.7, gamma=0.9, l_u=2.0, L=0.3, alpha=0.0, zeta=1.0)
-    assert third == pytest.approx(2 * second)
+    values = {"M": 1.0, "L_u": 1.0, "l_x": 1.0, "beta": 0.7, "gamma": 0.9, "l_u": 2.0, "L": 0.3}
+    third = bound("deterioration_expert", **values, epsilon=0.1, alpha=0.0, zeta=1.0)
+    assert third == pytest.approx(0.9 * 2.0 * second)
+    fourth = bound("deterioration_expert", **values, epsilon=0.0, alpha=0.2, zeta=0.5)
+    assert fourth == pytest.approx(second)
 
 
 @pytest.mark.parametrize(("plant", "value"), [(STABLE, 0.528505), (UNSTABLE, 1.368829)])
