@@ -186,7 +186,10 @@ REGULARITY = (
         Kind.INEQUALITY,
         Level.SUPPORTED,
         origin=Origin.EXPLICIT,
-        note="The paper has the order (1 - gamma)^(-3).",
+        note=(
+            "The paper has the order (1 - gamma)^(-3). Compared: the change of the Hessian along one coordinate; the "
+            "nearest instance has 6 % of the bound."
+        ),
         bound=at_most(error, HESSIAN_LIPSCHITZ),
         uses=("n_harpg.discount_sums", *lemmas("score_second_moment", "score_fourth_moment")),
     ),
@@ -197,7 +200,11 @@ REGULARITY = (
         Kind.EXPECTATION,
         Level.CERTIFIED,
         origin=Origin.EXPLICIT,
-        note="With the cross term that n_harpg.printed_hessian_moment lacks.",
+        note=(
+            "With the cross term that n_harpg.printed_hessian_moment lacks, which is seen with one stage. Affine "
+            "policies with up to 16 stages, M_g and M_h being those at the parameter, show a growth with H (not with "
+            "its square) and with 1 / (1 - gamma) (not with its fourth power)."
+        ),
         bound=at_most(error, HESSIAN_MOMENT),
         uses=lemmas("hessian_estimator"),
     ),
@@ -207,6 +214,11 @@ REGULARITY = (
         r"\mathbb E \|\tilde B v\|^2 \le \frac{r_{\max}^2 (1 + \gamma) (2 M_g^2 + M_h)^2}{(1 - \gamma)^4}\, \|v\|^2",
         Kind.EXPECTATION,
         Level.CERTIFIED,
+        note=(
+            "Largest share of the bound: 0.4 with one stage, 0.06 for affine policies with up to 64 stages, M_g and "
+            "M_h being those at the parameter. The fourth power of 1 / (1 - gamma) is needed there; whether the "
+            "factor 1 + gamma is, no instance tells."
+        ),
         bound=at_most(error, CAUSAL_MOMENT),
         uses=("n_harpg.discount_sums", *lemmas("hessian_estimator", "score_fourth_moment")),
     ),
@@ -290,7 +302,7 @@ ASCENT = (
         ),
         Kind.INEQUALITY,
         Level.SUPPORTED,
-        note="For every direction d other than 0.",
+        note="For every direction d other than 0. Compared for c = 0 and 1, between which the bound is affine.",
         no_bound=IN_MODELS,
         uses=("n_harpg.smoothness", *lemmas("normalised_ascent")),
     ),
@@ -304,7 +316,10 @@ ASCENT = (
         Kind.INEQUALITY,
         Level.PROVED,
         origin=Origin.EXPLICIT,
-        note="The paper has c = 1/3 and 8/3 in the place of 4/3. Proved: that ascent and domination imply it.",
+        note=(
+            "The paper has c = 1/3 and 8/3 in the place of 4/3. Proved: that ascent, domination and truncation imply "
+            "it."
+        ),
         no_bound=IN_SEQUENCES,
         uses=ours("ascent_step", "relaxed_domination", "gradient_tail"),
     ),

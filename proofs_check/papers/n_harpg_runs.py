@@ -7,6 +7,7 @@ for any constants. No run is asked to confirm them: on the whole space they are 
 it cannot leave; and exponents, on the Cauchy bandit, whose noise persists at the optimum.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from mdps.continuous import CauchyBandit, LogisticOracle
 from mdps.tabular import DiscountedMDP
@@ -27,8 +29,10 @@ from proofs_check.methods.search import Box, Maximiser, Search, Space, Stochasti
 from proofs_check.papers.n_harpg_errors import CLAIMS, prescribed_path
 from solvers import n_harpg as algorithms
 from solvers.n_harpg_exact import FiniteWorld, compatible_fit
+from solvers.n_harpg_parameters import schedule_of
 from solvers.n_harpg_policies import ring_policy, softmax_policy
 from theory import n_harpg as theory
+from theory.symbols import T
 
 BANDIT = CauchyBandit()
 
@@ -44,47 +48,68 @@ class Constants:
     iterations: int
     levels: tuple[float, ...] = ()
 
-    def bound(self, name: str) -> float:
+    def bound(self, name: str, **changes: float) -> float:
         """Return the bound of a claim."""
-        return CLAIMS[name].explicit_bound.evaluate(**self.values, T=self.iterations, C_2=2.0, b=0.0, D=0.0)
+        values = {**self.values, "C_2": 1.0 + self.values["c"], **changes}
+        return CLAIMS[name].explicit_bound.evaluate(**values, T=self.iterations)
 
 
 def constants(iterations: Any, levels: FloatArray | None = None, **values: Any) -> Constants:
     """Return drawn constants."""
-    found = {name: float(value) for name, value in values.items()}
-    found["scale"] = 1.0 / found["kappa"]
+    found = {**DEFAULTS, **{name: float(value) for name, value in values.items()}}
+    found["scale"] = 1.0 / (found["c"] * found["kappa"])
     return Constants(found, int(iterations), () if levels is None else tuple(float(level) for level in levels))
 
 
-def momentum_errors(name: str, v: Mapping[str, float], t: FloatArray) -> FloatArray:
-    """Return the bound of E||e_t|| that the recursion of the gap uses."""
-    scale = v["scale"]
-    if name == "n_harpg":
-        noise = v["sigma_g"] ** 2 + scale**2 * v["B_2"]
-        return np.sqrt(4.0 / 3.0 * noise / (t + 1.0))
-    if name == "n_pg_igt":
-        return (v["sigma_g"] + float(theory.IGT_BIAS) * v["L_h"] * scale**2) * (2.0 / (t + 2.0)) ** 0.4
-    return (v["sigma_g"] + float(theory.MOMENTUM_BIAS) * v["L_g"] * scale) * (2.0 / (t + 2.0)) ** (1.0 / 3.0)
+@functools.cache
+def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Callable[..., FloatArray]]:
+    """Return the names of the constants of an expression in t, and its values for given t and constants."""
+    symbols = sorted(expression.free_symbols - {theory.t}, key=lambda symbol: symbol.name)
+    return tuple(symbol.name for symbol in symbols), sp.lambdify((theory.t, *symbols), expression, modules=["numpy"])
 
 
-def normalised_gap(instance: Constants, *, name: str, factor: float = 1.0) -> Comparison:
-    """Solution of the recursion of the gap, with c = 1, against its bound."""
+def along(expression: sp.Expr, t: FloatArray, values: Mapping[str, float]) -> FloatArray:
+    """Return the values of an expression of the theory at iterations t."""
+    names, function = compiled(expression)
+    return np.asarray(np.broadcast_to(function(t, *(values[name] for name in names)), t.shape), dtype=np.float64)
+
+
+ERRORS = {
+    "n_harpg": sp.sqrt(theory.HARPG_ERROR),
+    "n_pg_igt": theory.IGT_ERROR,
+    "n_pg_m": theory.MOMENTUM_ERROR,
+}
+"""Bounds of E||e_t|| that the recursions of the gaps use."""
+
+
+def normalised_gap(
+    instance: Constants, *, name: str, factor: float = 1.0, less: str = "", step_term: float = 1.0
+) -> Comparison:
+    """Solution of the recursion of the gap against its bound.
+
+    A mutant takes ``factor`` times the bound, the bound at 0.99 of the constant ``less``, or ``step_term`` times its
+    last term.
+    """
     v, count = instance.values, instance.iterations
     t = np.arange(count, dtype=float)
-    step = 2.0 * v["scale"] / (t + 2.0)
-    added = 2.0 * step * momentum_errors(name, v, t) + 0.5 * v["L_g"] * step**2
+    step = along(theory.SCHEDULES[name].step, t, v)
+    added = (1.0 + v["c"]) * step * (along(ERRORS[name], t, v) + v["D"]) + 0.5 * v["L_g"] * step**2
+    added += v["c"] * v["kappa"] * v["b"] * step
     gap = 0.0
-    for keep, more in zip((t / (t + 2.0)).tolist(), added.tolist(), strict=True):
+    for keep, more in zip((1.0 - v["c"] * v["kappa"] * step).tolist(), added.tolist(), strict=True):
         gap = keep * gap + more
-    return Comparison(gap, factor * instance.bound(name), where=f"T={count}")
+    bound = instance.bound(name, **({less: 0.99 * v[less]} if less else {}))
+    if step_term != 1.0:
+        last = theory.STEP_TERM.subs({theory.L_g: v["L_g"], theory.scale: v["scale"], T: count})
+        bound -= (1.0 - step_term) * float(last)
+    return Comparison(gap, factor * bound, where=f"T={count}")
 
 
 def plain_gap(instance: Constants, *, factor: float = 1.0) -> Comparison:
     """Largest gap that the recursion of the plain gradient allows, from infinity, against its bound."""
     v, count = instance.values, instance.iterations
     gap = math.inf
-    for t in range(count):
-        step = v["gamma_0"] * (2.0 / (t + 2.0)) ** (2.0 / 3.0)
+    for step in along(theory.SCHEDULES["pg"].step, np.arange(count, dtype=float), v).tolist():
         rate = step * v["kappa"] ** 2
         at = min(gap, 0.5 / rate)
         gap = at - rate * at * at + 0.5 * v["L_g"] * (step * v["sigma_g"]) ** 2
@@ -102,9 +127,10 @@ def harpg_gap(instance: Constants, *, factor: float = 1.0) -> Comparison:
     smooth, noise, square = math.sqrt(v["B_2"]), v["sigma_g"] ** 2, v["kappa"] ** 2
     gap, error = v["delta_0"], v["V_0"]
     start = gap + 2.0 * first * math.sqrt(3.0 / 2.0) * error
-    for t in range(1, count):
-        eta, after = 2.0 / (t + 2.0), 2.0 / (t + 3.0)
-        step = first * math.sqrt(eta)
+    times = np.arange(1.0, count + 1.0)
+    schedule, weights = theory.SCHEDULES["harpg"], along(theory.SCHEDULES["harpg"].momentum, times, v).tolist()
+    steps = along(schedule.step, times, {"gamma_0": first}).tolist()
+    for t, step, after in zip(range(1, count), steps, weights[1:], strict=False):
         at = min(gap, 1.0 / (step * square))
         free = at - 0.5 * step * square * at * at + step * error
         part = instance.levels[min(int(len(instance.levels) * math.log(t) / math.log(count)), len(instance.levels) - 1)]
@@ -120,22 +146,38 @@ def harpg_gap(instance: Constants, *, factor: float = 1.0) -> Comparison:
 
 POSITIVE = Box(0.05, 20.0, log=True)
 COMMON: dict[str, Any] = {"iterations": Box(1.0, 3_000.0, log=True), "kappa": POSITIVE, "sigma_g": POSITIVE}
-LONG: dict[str, float] = {"kappa": 1.0, "scale": 1.0, "sigma_g": 1.0, "L_g": 1e-6, "L_h": 0.0, "B_2": 1.0}
+FREE: dict[str, Any] = {"c": Box(0.1, 1.0), "b": Box(0.0, 2.0), "D": Box(0.0, 2.0)}
+DEFAULTS: dict[str, float] = {"c": 1.0, "b": 0.0, "D": 0.0}
+LONG: dict[str, float] = {**DEFAULTS, "kappa": 1.0, "scale": 1.0, "sigma_g": 1.0, "L_g": 1e-6, "L_h": 0.0, "B_2": 1.0}
 
 
-def gap_check(name: str, statement: Callable[..., Comparison], corner: Constants, least: float, **blocks: Any) -> Check:
+def gap_check(
+    name: str, statement: Callable[..., Comparison], corner: Constants, least: float, *mutants: Mutant, **blocks: Any
+) -> Check:
     """Return the check of a closed form; ``least`` is a factor that is too small for the corner."""
     space = Space(**{**COMMON, **blocks})
-    search = Search(
-        maximise=Maximiser(space, constants, Sizes(2, 16, 64), Sizes(60, 600)), corners={"many steps": lambda: corner}
-    )
+    corners = {
+        "many steps": lambda: corner,
+        "no noise": lambda: Constants({**corner.values, "sigma_g": 0.0, "B_2": 0.0, "L_g": 1.0}, 2_000),
+        "floor": lambda: Constants({**corner.values, "sigma_g": 0.0, "B_2": 0.0, "L_g": 0.0, "b": 1.0, "D": 1.0}, 50),
+    }
     return Check(
         f"n_harpg.{name}",
-        search,
+        Search(
+            maximise=Maximiser(space, constants, Sizes(2, 16, 64), Sizes(60, 600)),
+            corners=corners if mutants else {"many steps": lambda: corner},
+        ),
         statement,
-        (Mutant("constant", f"{least:g} times the bound", {"factor": least}),),
+        (Mutant("constant", f"{least:g} times the bound", {"factor": least}), *mutants),
         name="recursion",
     )
+
+
+FLOOR = (
+    Mutant("truncation", "0.99 of what the finite horizon cuts off", {"less": "D"}),
+    Mutant("bias", "0.99 of the bias", {"less": "b"}),
+)
+STEP_TERM = Mutant("step_term", "0.99 of the last term", {"step_term": 0.99})
 
 
 # Vacuity
@@ -241,13 +283,12 @@ class Ball:
 
 def local_gap(ball: Ball, seeds: np.random.SeedSequence, runs: int, *, first: float = 1.0, pace: float = 1.0) -> Sample:
     """Exact gaps of independent runs against the bound; vacuous unless it is below the first gap."""
-    schedule = algorithms.power_schedule(
-        ball.iterations, pace / (ball.ascent * ball.kappa), 1.0, 1.0, offset=ball.offset, first_batch=int(ball.offset)
-    )
+    values = {"c": ball.ascent, "kappa": ball.kappa, "tau_0": ball.offset}
+    schedule = schedule_of("shifted", ball.iterations, first_batch=int(ball.offset), **values)
     run = algorithms.run_policy_gradient(
         BANDIT,
         algorithms.N_HARPG,
-        replace(schedule, first_weight=first),
+        replace(schedule, steps=pace * schedule.steps, first_weight=first),
         1,
         ball.iterations,
         runs,
@@ -268,12 +309,18 @@ def path_errors(
     runs: int,
     *,
     method: algorithms.Method = algorithms.N_HARPG,
-    eta_power: float = 1.0,
+    powers: str = "n_harpg",
+    eta_power: float | None = None,
 ) -> FloatArray:
-    """Mean error of the simulated direction over the last period of the path, which is one in the logarithm of t."""
+    """Mean error of the simulated direction over the last period of the path, which is one in the logarithm of t.
+
+    The weights have the powers of the named schedule, unless a mutant has another power.
+    """
     path = prescribed_path(iterations)[:, None]
     record = np.unique(np.geomspace(iterations * math.exp(-math.pi), iterations, 24).astype(np.int64))
-    schedule = algorithms.power_schedule(iterations, 1.0, 1.0, eta_power)
+    schedule = schedule_of(powers, iterations, scale=1.0)
+    if eta_power is not None:
+        schedule = algorithms.power_schedule(iterations, 1.0, 1.0, eta_power)
     run = algorithms.run_policy_gradient(
         BANDIT, method, schedule, 1, iterations, runs, seeds, path=path, record=record.tolist()
     )
@@ -322,7 +369,7 @@ PATH_CHECKS = (
         Tier.FULL,
         mistaken(algorithms.N_PG_IGT, "no_extrapolation", "the trajectory is sampled at theta_t", extrapolation=0.0),
         method=algorithms.N_PG_IGT,
-        eta_power=4.0 / 5.0,
+        powers="n_pg_igt",
     ),
     path_rate(
         "momentum_error",
@@ -330,7 +377,7 @@ PATH_CHECKS = (
         Tier.FULL,
         Mutant("slow", "weights (2 / (t + 2))^(9/10): the direction lags behind", {"eta_power": 0.9}),
         method=algorithms.N_PG_M,
-        eta_power=2.0 / 3.0,
+        powers="n_pg_m",
     ),
 )
 """The errors of the compiled estimators, where a mistake cannot hide; see `proofs_check.papers.n_harpg_errors`."""
@@ -338,29 +385,34 @@ PATH_CHECKS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """A method with its powers of step and momentum, and the label and exponent of its claim."""
+    """A method with the name of its schedule and the exponent of its claim; mutants have other powers."""
 
     method: algorithms.Method
-    step_power: float
-    eta_power: float
+    name: str
     claimed: float
+    step_power: float | None = None
+    eta_power: float | None = None
 
     def run(
         self, iterations: int, runs: int, seeds: np.random.SeedSequence | int, record: int = 1
     ) -> algorithms.PolicyGradientRun:
         """Run the method on the Cauchy bandit from 1/2 with first step 1/2."""
-        schedule = algorithms.power_schedule(iterations, 0.5, self.step_power, self.eta_power)
+        schedule = schedule_of(self.name, iterations, scale=0.5, gamma_0=0.5)
+        if self.step_power is not None:
+            schedule = replace(schedule, steps=algorithms.power_schedule(iterations, 0.5, self.step_power, 0.0).steps)
+        if self.eta_power is not None:
+            schedule = replace(schedule, eta=algorithms.power_schedule(iterations, 0.5, 0.0, self.eta_power).eta)
         return algorithms.run_policy_gradient(
             BANDIT, self.method, schedule, 1, iterations, runs, seeds, start=[0.5], record=record
         )
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "pg": Setting(algorithms.PG, 2.0 / 3.0, 0.0, -1.0 / 3.0),
-    "n_pg_m": Setting(algorithms.N_PG_M, 1.0, 2.0 / 3.0, -1.0 / 3.0),
-    "n_pg_igt": Setting(algorithms.N_PG_IGT, 1.0, 4.0 / 5.0, -2.0 / 5.0),
-    "harpg": Setting(algorithms.HARPG, 0.5, 1.0, -1.0 / 2.0),
-    "n_harpg": Setting(algorithms.N_HARPG, 1.0, 1.0, -1.0 / 2.0),
+    "pg": Setting(algorithms.PG, "pg", -1.0 / 3.0),
+    "n_pg_m": Setting(algorithms.N_PG_M, "n_pg_m", -1.0 / 3.0),
+    "n_pg_igt": Setting(algorithms.N_PG_IGT, "n_pg_igt", -2.0 / 5.0),
+    "harpg": Setting(algorithms.HARPG, "harpg", -1.0 / 2.0),
+    "n_harpg": Setting(algorithms.N_HARPG, "n_harpg", -1.0 / 2.0),
 }
 
 
@@ -457,9 +509,8 @@ def two_states() -> FiniteWorld:
 
 def stuck(name: str, seeds: np.random.SeedSequence, runs: int, *, step: float = 2.0, iterations: int = 1_000) -> Sample:
     """Gaps of a method with steps 2 step / (t + 2) from the uniform policy, H = 60, against two."""
-    setting = SETTINGS[name]
-    schedule = algorithms.power_schedule(iterations, step, 1.0, setting.eta_power)
-    run = algorithms.run_policy_gradient(two_states(), setting.method, schedule, 60, iterations, runs, seeds, record=1)
+    method, schedule = SETTINGS[name].method, schedule_of(name, iterations, scale=step)
+    run = algorithms.run_policy_gradient(two_states(), method, schedule, 60, iterations, runs, seeds, record=1)
     return Sample(run.gaps[:, -1], 2.0)
 
 
@@ -514,7 +565,9 @@ STALLED = replace(SETTINGS["n_harpg"], method=replace(algorithms.N_HARPG, score_
 
 RATE_CHECKS = (
     rate_check(
-        "pg", Mutant("frozen", "steps that vanish", {"setting": replace(SETTINGS["pg"], step_power=40.0)}), gap=True
+        "pg",
+        Mutant("long", "steps (2 / (t + 2))^(1/5) / 2", {"setting": replace(SETTINGS["pg"], step_power=0.2)}),
+        gap=True,
     ),
     rate_check(
         "n_pg_m",
@@ -536,15 +589,34 @@ GAP_CHECKS = (
     gap_check(
         "n_harpg",
         partial(normalised_gap, name="n_harpg"),
-        Constants({**LONG, "sigma_g": 1.0}, 20_000),
-        0.97,
+        Constants(LONG, 20_000),
+        0.99,
+        *FLOOR,
+        STEP_TERM,
         L_g=POSITIVE,
         B_2=POSITIVE,
+        **FREE,
     ),
     gap_check(
-        "n_pg_igt", partial(normalised_gap, name="n_pg_igt"), Constants(LONG, 20_000), 0.97, L_g=POSITIVE, L_h=POSITIVE
+        "n_pg_igt",
+        partial(normalised_gap, name="n_pg_igt"),
+        Constants(LONG, 20_000),
+        0.99,
+        *FLOOR,
+        STEP_TERM,
+        L_g=POSITIVE,
+        L_h=POSITIVE,
+        **FREE,
     ),
-    gap_check("n_pg_m", partial(normalised_gap, name="n_pg_m"), Constants(LONG, 20_000), 0.97, L_g=POSITIVE),
+    gap_check(
+        "n_pg_m",
+        partial(normalised_gap, name="n_pg_m"),
+        Constants(LONG, 20_000),
+        0.99,
+        *FLOOR,
+        L_g=POSITIVE,
+        **FREE,
+    ),
     gap_check(
         "pg",
         plain_gap,

@@ -18,7 +18,7 @@ from proofs_check.papers import n_harpg_errors as errors
 from proofs_check.papers import n_harpg_regularity as regularity
 from proofs_check.papers import n_harpg_runs as runs
 from solvers import n_harpg as algorithms
-from solvers.n_harpg_exact import FiniteWorld, compatible_fit
+from solvers.n_harpg_exact import compatible_fit
 from theory import n_harpg, n_harpg_regularity
 from theory.claim import Level
 
@@ -206,50 +206,6 @@ def test_simulated_errors_have_the_computed_moments(factor):
         error = run.directions[:, k, 0] - errors.gradient(path[t])
         assert abs(error.mean() - mean[t]) <= 5 * error.std() / math.sqrt(count)
         assert abs((error**2).mean() - mean[t] ** 2 - variance[t]) <= 5 * (error**2).std() / math.sqrt(count)
-
-
-def test_the_variance_recursion_on_two_states():
-    """Golden V_t of N-HARPG along a prescribed path, three stages, from enumerated variances."""
-    world: FiniteWorld = runs.two_states()
-    family, mdp = world.policy, world.mdp
-    codes = np.array(list(np.ndindex(*(2, 2) * 3)))
-    states, actions = codes[:, ::2], codes[:, 1::2]
-    chance = mdp.initial[states[:, 0]].copy()
-    for h in range(2):
-        chance *= np.asarray(mdp.transitions)[states[:, h], actions[:, h], states[:, h + 1]]
-    rewards = 0.9 ** np.arange(3) * mdp.rewards[states, actions]
-    to_go = rewards[:, ::-1].cumsum(axis=1)[:, ::-1]
-
-    def estimates(theta):
-        policy, scores, bends = family.probabilities(theta), family.scores(theta), family.hessians(theta)
-        law = chance * policy[states, actions].prod(axis=1)
-        psi = scores[states, actions]
-        g = np.einsum("nh,nhi->ni", to_go, psi)
-        b = np.einsum("ni,nj->nij", g, psi.sum(axis=1)) + np.einsum("nh,nhij->nij", to_go, bends[states, actions])
-        return law, g, b
-
-    def spread(law, draws):
-        mean = law @ draws
-        return float(law @ (draws**2).sum(axis=1) - mean @ mean)
-
-    direction, theta = np.array([0.5, -0.5, 0.5, -0.5]), np.zeros(4)
-    law, g, _ = estimates(theta)
-    found = [spread(law, g)]
-    nodes, weights = np.polynomial.legendre.leggauss(12)
-    for t in range(1, 31):
-        move = 2.0 / (t + 1.0) * math.cos(t - 1.0) * direction
-        theta = theta + move
-        draws, laws = [], []
-        for q, w in zip(0.5 + 0.5 * nodes, 0.5 * weights, strict=True):
-            law, _, b = estimates(theta - (1.0 - q) * move)
-            laws.append(w * law)
-            draws.append(b @ move)
-        law, g, _ = estimates(theta)
-        eta = 2.0 / (t + 2.0)
-        drift = spread(np.concatenate(laws), np.concatenate(draws))
-        found.append((1 - eta) ** 2 * (found[-1] + drift) + eta**2 * spread(law, g))
-    golden = [0.83488486, 0.47380189, 0.26372585, 0.21037116, 0.12505249, 0.05041733]
-    np.testing.assert_allclose([found[t] for t in (0, 1, 2, 5, 10, 30)], golden, atol=1e-7)
 
 
 @pytest.mark.parametrize(
