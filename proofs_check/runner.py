@@ -5,6 +5,7 @@ is still needed: a mutant stops at the first unit that refutes it. Which units c
 number of workers or on their order.
 """
 
+import contextlib
 import functools
 import gc
 import hashlib
@@ -24,6 +25,7 @@ from proofs_check.engine import Check, CheckOutcome, Mutant, MutantOutcome, Verd
 from proofs_check.evidence import Evidence, Json, dumps
 from proofs_check.ledger import Ledger
 from proofs_check.methods.base import Context, Tier
+from proofs_check.workers import Pool
 from theory.claim import Claim
 
 VERSIONED = (
@@ -164,9 +166,16 @@ class Run:
         CheckError
             If a unit failed to run; the results of the others are in the ledger.
         """
+        _exempt_imports()
+        with contextlib.closing(Pool(self.settings.jobs)) as pool:
+            self._work(pool)
+        return [self._judge(claim) for claim in self.claims]
+
+    def _work(self, pool: Pool) -> None:
+        """Do what is missing, a round at a time."""
         while pending := self._recall(self._needed()):
             total = len(self._results) + len(pending)
-            for task, payload, error in _map(self._within_budget(pending), self.settings):
+            for task, payload, error in _map(self._within_budget(pending), self.settings, pool):
                 if payload is None:
                     raise CheckError(error)
                 self.ledger.put_unit(self._key(task), task.claim, task.label, payload)
@@ -176,7 +185,6 @@ class Run:
                     self.progress(task, len(self._results), total)
             if self._out_of_time():
                 break
-        return [self._judge(claim) for claim in self.claims]
 
     def _checks(self, claim: Claim) -> list[Check]:
         tiers = list(Tier)
@@ -275,17 +283,11 @@ def _interleaved(tasks: Sequence[Task]) -> list[Task]:
     return [task for turn in itertools.zip_longest(*families.values()) for task in turn if task is not None]
 
 
-def _map(tasks: Iterable[Task], settings: Settings) -> Iterator[tuple[Task, str | None, str]]:
+def _map(tasks: Iterable[Task], settings: Settings, pool: Pool) -> Iterator[tuple[Task, str | None, str]]:
     """Run the tasks, here or in worker processes, and yield the results as they come."""
-    run = functools.partial(_run_tasks, settings=settings)
-    if settings.jobs == 1:
-        return (run_task(task, settings) for task in tasks)
-    import joblib
-
-    parallel = joblib.Parallel(n_jobs=settings.jobs, return_as="generator_unordered", batch_size=1)
-    batches = _by_family(list(tasks)) if settings.budget is None and jit.is_cold() else ([task] for task in tasks)
-    results: Iterator[list[tuple[Task, str | None, str]]] = parallel(joblib.delayed(run)(batch) for batch in batches)
-    return itertools.chain.from_iterable(results)
+    cold = settings.jobs > 1 and settings.budget is None and jit.is_cold()
+    batches = _by_family(list(tasks)) if cold else ([task] for task in tasks)
+    return itertools.chain.from_iterable(pool.unordered(functools.partial(_run_tasks, settings=settings), batches))
 
 
 def _run_tasks(tasks: Sequence[Task], settings: Settings) -> list[tuple[Task, str | None, str]]:

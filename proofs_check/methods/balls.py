@@ -175,7 +175,7 @@ class Balls(Method):
 
 
 def _weakest(sides: Mapping[str, list[Json]]) -> tuple[Finding, str, Json]:
-    judged = [(_judge(record), name, record) for name, records in sides.items() for record in records]
+    judged = [(_judge(record), name, record) for name, records in sorted(sides.items()) for record in records]
     if not judged:
         return Finding.UNDECIDED, "no instance meets the assumptions", None
     order = (Finding.VIOLATION, Finding.UNDECIDED, Finding.NO_VIOLATION, Finding.CERTIFICATE)

@@ -18,6 +18,7 @@ statement, or whose boxes do not cover the domain (`recheck` recomputes both). T
 """
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -222,7 +223,7 @@ class Planner:
 
     def _bisect(self, goal: Goal, budget: int) -> Node:
         problem = UnprovedError(f"{goal.f} >= 0 on {goal.region} is false")
-        for index in distinct_forms(goal.f)[:2]:
+        for index in itertools.islice(distinct_forms(goal.f), 2):
             if not form(goal.f, index).free_symbols:
                 continue
             search = Search(goal, index)
@@ -319,12 +320,14 @@ def _hint_steps(goal: Goal, index: int, hint: Hint) -> Iterator[Node]:
         yield {"rule": "taylor", "hint": index}
 
 
-def distinct_forms(f: sp.Expr) -> list[int]:
-    """Return the indices of the forms of an expression that differ."""
-    seen: dict[sp.Expr, int] = {}
+def distinct_forms(f: sp.Expr) -> Iterator[int]:
+    """Yield the indices of the forms of an expression that differ; a form is made when it is asked for."""
+    seen: set[sp.Expr] = set()
     for index in range(len(FORMS)):
-        seen.setdefault(form(f, index), index)
-    return list(seen.values())
+        written = form(f, index)
+        if written not in seen:
+            seen.add(written)
+            yield index
 
 
 def _end_kind(goal: Goal, end: fmpq | None) -> str:

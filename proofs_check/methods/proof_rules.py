@@ -71,7 +71,13 @@ Node = dict[str, Any]
 
 
 class RejectedError(ValueError):
-    """A step of a proof does not hold; the message says which and why."""
+    """A step of a proof does not hold; the message, in one part or several, says which and why.
+
+    Parts become text when the message is read: a planner tries many steps, and long expressions print slowly.
+    """
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.args))
 
 
 class UnprovedError(ValueError):
@@ -176,7 +182,7 @@ class Inequality:
         """The claim as f >= 0 (or f > 0) on the box."""
         return Goal(self.relation.gts - self.relation.lts, self.region, self.strict)
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """Relation and ranges in one line."""
         return f"{self.relation} for {self.region}"
@@ -699,9 +705,9 @@ def _span(goal: Goal, node: Node, hints: tuple[Hint, ...]) -> list[Subgoal]:
     try:
         value = compile_program([expression], goal.symbols, "span")(*goal.region.whole())[0]
     except UndefinedError as problem:
-        raise RejectedError(f"{expression} on {goal.region}: {problem}") from None
+        raise RejectedError(expression, " on ", goal.region, ": ", problem) from None
     if not goal.accepts(value):
-        raise RejectedError(f"{expression} is not shown to be nonnegative on {goal.region}")
+        raise RejectedError(expression, " is not shown to be nonnegative on ", goal.region)
     return []
 
 

@@ -90,6 +90,10 @@ class Goal:
     sufficient: tuple[tuple["Goal", ...], ...] = ()
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         return f"{self.lhs} {self.relation} {self.rhs}"
 
     @cached_property

@@ -6,7 +6,9 @@ and no path in the page.
 """
 
 import base64
+import contextlib
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,11 @@ from markupsafe import Markup
 
 from proofs_check import runner
 from proofs_check.engine import Verdict
+from proofs_check.evidence import Json
 from proofs_check.report import figures, formulas, graph, words
 from proofs_check.report.figures import Figure
 from proofs_check.runner import Settings
+from proofs_check.workers import Pool
 from theory.claim import Level, Paper
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ HERE = Path(__file__).resolve().parent
 
 PARALLEL_FROM = 16
 """Fewest figures that are worth the start of other processes."""
+
+BATCH = 6
+"""Figures that a process draws at a time."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +112,19 @@ def draw_figures(verdicts: Sequence[Verdict], jobs: int = 1) -> dict[tuple[str, 
         for outcome in verdict.outcomes
         if outcome.evidence.plot is not None
     }
-    names = [f"{claim}/{check}" for claim, check in plots]
-    if jobs == 1 or len(plots) < PARALLEL_FROM:
-        drawn = list(map(figures.draw, plots.values(), names))
+    if jobs > 1 and len(plots) >= PARALLEL_FROM:
+        figures.load()
     else:
-        import joblib
+        jobs = 1
+    rest = iter(plots.items())
+    batches = iter(lambda: list(itertools.islice(rest, BATCH)), [])
+    with contextlib.closing(Pool(jobs)) as pool:
+        drawn = dict(itertools.chain.from_iterable(pool.unordered(_drawn, batches)))
+    return {key: figure for key in plots if (figure := drawn[key]) is not None}
 
-        drawn = joblib.Parallel(n_jobs=jobs, batch_size=4)(
-            joblib.delayed(figures.draw)(plot, name) for plot, name in zip(plots.values(), names, strict=True)
-        )
-    return {key: figure for key, figure in zip(plots, drawn, strict=True) if figure is not None}
+
+def _drawn(plots: Sequence[tuple[tuple[str, str], Json]]) -> list[tuple[tuple[str, str], Figure | None]]:
+    return [(key, figures.draw(plot, "/".join(key))) for key, plot in plots]
 
 
 def _environment() -> "Environment":

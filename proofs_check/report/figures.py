@@ -40,13 +40,15 @@ Figures are SVG without fonts, dates, scripts or colours of their own: text stay
 style sheet, so that one drawing serves light, dark and paper. The same data give the same bytes.
 """
 
+import functools
+import importlib
 import io
 import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from markupsafe import Markup
 
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure as Canvas
+
+    Drawing: TypeAlias = tuple[Canvas, str]
+    """A canvas with its caption."""
 
 POINTS = 120
 """Most points drawn of one curve; more cannot be seen."""
@@ -164,27 +169,38 @@ def draw(plot: Json, name: str) -> Figure | None:
     if not isinstance(kind, str) or kind not in _KINDS:
         return None
     import matplotlib
-    from matplotlib.figure import Figure as Canvas
 
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"boundcheck {name}"}):
-        canvas = Canvas(figsize=(WIDTH, HEIGHT))
-        canvas.patch.set_visible(False)
-        caption = _KINDS[kind](canvas, plot)
-        if not caption:
+        drawing = _KINDS[kind](plot)
+        if drawing is None:
             return None
+        canvas, caption = drawing
         stream = io.StringIO()
         canvas.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     caption = f"{plot['title']}. {caption}" if plot.get("title") else caption
     return Figure(_clean(stream.getvalue(), caption), caption)
 
 
-def _regret(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
-    axes = _axes(canvas, plot, "episodes K", "regret")
+def load() -> None:
+    """Import the drawing library, so that processes forked from this one need not."""
+    importlib.import_module("matplotlib.backends.backend_svg")
+
+
+def _canvas() -> "Canvas":
+    from matplotlib.figure import Figure
+
+    canvas = Figure(figsize=(WIDTH, HEIGHT))
+    canvas.patch.set_visible(False)
+    return canvas
+
+
+def _regret(plot: Mapping[str, Json]) -> "Drawing | None":
+    canvas, axes = _axes(plot, "episodes K", "regret")
     episodes = _numbers(plot.get("episodes"))
     median, bound = (_curve(episodes, plot.get(key)) for key in ("median", "bound"))
     trivial = _curve(episodes, _trivial(plot.get("trivial"), episodes))
     if not (median or bound):
-        return ""
+        return None
     _band(axes, episodes, plot)
     if median:
         axes.plot(median.x, median.y, color=DATA, linewidth=1.8, label="median regret")
@@ -200,7 +216,7 @@ def _regret(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     _plain_ticks(axes.xaxis)
     _plain_ticks(axes.yaxis)
     _legend(axes)
-    return f"{_regret_of(plot)} against the bound, on logarithmic axes. {_vacuity(start, last)}"
+    return canvas, f"{_regret_of(plot)} against the bound, on logarithmic axes. {_vacuity(start, last)}"
 
 
 def _regret_of(plot: Mapping[str, Json]) -> str:
@@ -218,12 +234,12 @@ def _vacuity(start: float | None, last: float) -> str:
     return f"The bound says something from K = {start:,.0f} on (shaded)."
 
 
-def _rate(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
-    axes = _axes(canvas, plot, "size", "value")
+def _rate(plot: Mapping[str, Json]) -> "Drawing | None":
+    canvas, axes = _axes(plot, "size", "value")
     x = _numbers(plot.get("x"))
     points = _curve(x, plot.get("y"), thin=False)
     if not points:
-        return ""
+        return None
     _error_bars(axes, x, plot)
     start = _number(plot.get("from")) or 0.0
     early, fitted = points.part(lambda place: place < start), points.part(lambda place: place >= start)
@@ -238,7 +254,7 @@ def _rate(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     _legend(axes)
     _plain_ticks(axes.xaxis)
     _plain_ticks(axes.yaxis)
-    return _rate_in_words(plot, slope, claimed)
+    return canvas, _rate_in_words(plot, slope, claimed)
 
 
 def _rate_in_words(plot: Mapping[str, Json], slope: float | None, claimed: float | None) -> str:
@@ -261,18 +277,20 @@ def _power(axes: "Axes", points: _Curve, exponent: float, **style: Any) -> None:
     axes.plot(ends, [math.exp(centre[1] + exponent * (math.log(x) - centre[0])) for x in ends], **style)
 
 
-def _ratios(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
+def _ratios(plot: Mapping[str, Json]) -> "Drawing | None":
     edges, counts = _histogram(plot)
     growth = [pair for pair in map(_numbers, _list(plot.get("growth"))) if len(pair) == 2]
     growth = [pair for pair in growth if all(map(math.isfinite, pair))]
     steps = len(growth) if len(growth) >= LEAST_STEPS or not counts else 0
     panels = [_draw_histogram] * bool(counts) + [_draw_growth] * bool(steps)
     if not panels:
-        return ""
-    margins = {**MARGINS, "top": 0.96, "right": 0.985 if len(panels) == 2 else 0.6, "wspace": 0.28}
-    grid = canvas.subplots(1, len(panels), squeeze=False, gridspec_kw=margins)[0]
-    for axes, panel in zip(grid, panels, strict=True):
-        _dress(axes)
+        return None
+    canvas = _panels(tuple(panel.__name__ for panel in panels))
+    for axes, panel in zip(canvas.axes, panels, strict=True):
+        for artist in (*axes.lines, *axes.patches):
+            artist.remove()
+        axes.relim()
+        axes.autoscale()
         if panel is _draw_histogram:
             _draw_histogram(axes, edges, counts)
         else:
@@ -281,7 +299,17 @@ def _ratios(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     if growth:
         parts.append(f"largest ratio {growth[-1][1]:.4g} after {growth[-1][0]:,.0f} evaluations")
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}. Above one the claim would be violated."
+    return canvas, f"{text[0].upper()}{text[1:]}. Above one the claim would be violated."
+
+
+@functools.cache
+def _panels(names: tuple[str, ...]) -> "Canvas":
+    """Return the canvas of all figures with these panels: new axes cost more than all that is drawn in them."""
+    margins = {**MARGINS, "top": 0.96, "right": 0.985 if len(names) == 2 else 0.6, "wspace": 0.28}
+    canvas = _canvas()
+    for axes in canvas.subplots(1, len(names), squeeze=False, gridspec_kw=margins)[0]:
+        _dress(axes)
+    return canvas
 
 
 def _draw_histogram(axes: "Axes", edges: list[float], counts: list[float]) -> None:
@@ -326,19 +354,19 @@ def _binned(ratios: Sequence[float]) -> tuple[list[float], list[float]]:
     return [low + (high - low) * place / BINS for place in range(BINS + 1)], counts
 
 
-def _curves(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
+def _curves(plot: Mapping[str, Json]) -> "Drawing | None":
     scales = [scale if scale in ("log", "linear") else "log" for scale in (plot.get("xscale"), plot.get("yscale"))]
     curves = [curve for curve in _list(plot.get("curves")) if isinstance(curve, Mapping)][: len(SERIES)]
     rows = math.ceil(len(curves) / LEGEND_COLUMNS)
     margins = {**MARGINS, "top": 0.96 - 0.075 * rows}
-    axes = _axes(canvas, plot, "x", "y", margins, *scales)
+    canvas, axes = _axes(plot, "x", "y", margins, *scales)
     muted = itertools.cycle(MUTED_LINES)
     drawn = []
     for curve, own in zip(curves, SERIES, strict=False):
         colour, dashes = (MUTED, next(muted)) if curve.get("muted") else (own, "-")
         drawn.append(_draw_curve(axes, curve, colour, dashes, scales))
     if not any(drawn):
-        return ""
+        return None
     for axis, scale in zip((axes.xaxis, axes.yaxis), scales, strict=True):
         if scale == "log":
             _plain_ticks(axis)
@@ -346,7 +374,8 @@ def _curves(canvas: "Canvas", plot: Mapping[str, Json]) -> str:
     words = [f"{curve.get('label')}: {_exponents(curve)}" for curve in curves if _exponents(curve)]
     text = str(plot["caption"]) if plot.get("caption") else "Curves"
     bounds = " Dashed: bounds." if any(_numbers(curve.get("bound")) for curve in curves) else ""
-    return text.rstrip(".") + "." + bounds + (f" Exponents: {'; '.join(words)}." if words else "")
+    text = text.rstrip(".") + "." + bounds
+    return canvas, text + (f" Exponents: {'; '.join(words)}." if words else "")
 
 
 def _draw_curve(axes: "Axes", curve: Mapping[str, Json], colour: str, dashes: Any, scales: Sequence[str]) -> bool:
@@ -382,7 +411,7 @@ def _exponents(curve: Mapping[str, Json]) -> str:
     return text + ("" if claimed is None else f"{', ' if text else ''}predicted {claimed:.3g}")
 
 
-_KINDS: dict[str, Callable[["Canvas", Mapping[str, Json]], str]] = {
+_KINDS: dict[str, Callable[[Mapping[str, Json]], "Drawing | None"]] = {
     "curves": _curves,
     "regret": _regret,
     "rate": _rate,
@@ -391,21 +420,21 @@ _KINDS: dict[str, Callable[["Canvas", Mapping[str, Json]], str]] = {
 
 
 def _axes(
-    canvas: "Canvas",
     plot: Mapping[str, Json],
     xlabel: str,
     ylabel: str,
     margins: Mapping[str, float] = MARGINS,
     xscale: str = "log",
     yscale: str = "log",
-) -> "Axes":
+) -> tuple["Canvas", "Axes"]:
+    canvas = _canvas()
     axes = canvas.subplots(gridspec_kw=dict(margins))
     _dress(axes)
     axes.set_xscale(xscale)
     axes.set_yscale(yscale)
     axes.set_xlabel(str(plot.get("xlabel") or xlabel))
     axes.set_ylabel(str(plot.get("ylabel") or ylabel))
-    return axes
+    return canvas, axes
 
 
 def _plain_ticks(axis: "Axis") -> None:

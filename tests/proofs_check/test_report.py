@@ -488,6 +488,16 @@ def test_figures_say_in_words_what_they_show():
     )
 
 
+def test_a_canvas_that_is_used_again_shows_nothing_of_the_last_figure():
+    other = {"kind": "ratios", "histogram": [7, 1, 1, 100], "bins": 4, "growth": [[1, 0.5], [9, 0.6], [10, 2.0], [50, 7]]}
+    first = figures.draw(RATIOS, "")
+    plain = figures.draw({"kind": "ratios", "ratios": [0.3, 5.0]}, "")
+    assert figures.draw(other, "") != first == figures.draw(RATIOS, "")
+    figures._panels.cache_clear()
+    assert figures.draw(RATIOS, "") == first
+    assert figures.draw({"kind": "ratios", "ratios": [0.3, 5.0]}, "") == plain
+
+
 def test_linear_axes_show_what_is_not_positive():
     orbit = {"label": "orbit", "x": [0.0, -1.0, 0.5], "y": [1.0, -0.5, 0.0], "style": "points"}
     plot = {"kind": "curves", "curves": [orbit]}

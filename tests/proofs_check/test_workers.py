@@ -1,0 +1,67 @@
+"""The map over worker processes: forks, joblib, and what both promise."""
+
+import contextlib
+import itertools
+import os
+
+import joblib
+import pytest
+
+from proofs_check import workers
+from proofs_check.workers import Pool
+
+
+def square(number):
+    if number < 0:
+        raise ValueError("negative")
+    return number * number, os.getpid()
+
+
+@pytest.fixture(params=["forked", "joblib"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(workers, "_may_fork", lambda: request.param == "forked")
+
+
+@pytest.mark.usefixtures("way")
+def test_every_item_is_mapped_once_in_other_processes():
+    with contextlib.closing(Pool(2)) as pool:
+        for start in (0, 100):
+            results = list(pool.unordered(square, range(start, start + 20)))
+            assert sorted(value for value, _ in results) == [n * n for n in range(start, start + 20)]
+            assert os.getpid() not in {place for _, place in results}
+
+
+@pytest.mark.usefixtures("way")
+def test_an_error_reaches_the_caller():
+    with contextlib.closing(Pool(2)) as pool, pytest.raises(ValueError, match="negative"):
+        list(pool.unordered(square, [1, -1, 2]))
+
+
+def test_items_are_taken_as_they_are_needed(monkeypatch):
+    monkeypatch.setattr(workers, "_may_fork", lambda: True)
+    taken = []
+
+    def items():
+        for number in itertools.count():
+            taken.append(number)
+            yield number
+
+    with contextlib.closing(Pool(2)) as pool:
+        results = pool.unordered(square, items())
+        for _ in range(3):
+            next(results)
+        assert 3 <= len(taken) <= 3 + 2 * workers.AHEAD * 2
+
+
+def test_one_job_stays_in_this_process():
+    assert list(Pool(1).unordered(square, [3])) == [(9, os.getpid())]
+
+
+def test_a_backend_that_the_caller_chose_does_the_work():
+    with joblib.parallel_config(backend="threading"), contextlib.closing(Pool(2)) as pool:
+        assert {place for _, place in pool.unordered(square, range(4))} == {os.getpid()}
+
+
+def test_no_fork_after_kernels_have_started_threads(monkeypatch):
+    monkeypatch.setattr(workers.numba, "threading_layer", lambda: "omp")
+    assert not workers._may_fork()
