@@ -1,8 +1,8 @@
 """From selected claims to verdicts: schedule the units of work, store every result, fold, judge.
 
-Work goes in rounds. A round holds every missing unit of the claims themselves and, of each mutant, the next unit that
-is still needed: a mutant stops at the first unit that refutes it. Which units count therefore never depends on the
-number of workers or on their order.
+Every missing unit of the claims themselves is queued at once, and of each mutant the next unit that is still needed: a
+mutant stops at the first unit that refutes it. Which units count therefore never depends on the number of workers or
+on their order.
 """
 
 import contextlib
@@ -13,7 +13,8 @@ import itertools
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 
@@ -172,19 +173,38 @@ class Run:
         return [self._judge(claim) for claim in self.claims]
 
     def _work(self, pool: Pool) -> None:
-        """Do what is missing, a round at a time."""
+        """Do what is missing; the next unit of a mutant joins the queue when the one before has not refuted it."""
+        run = functools.partial(_run_tasks, settings=self.settings)
         while pending := self._recall(self._needed()):
-            total = len(self._results) + len(pending)
-            for task, payload, error in _map(self._within_budget(pending), self.settings, pool):
+            queue = _Queue(deque(self._batches(pending)), self._out_of_time)
+            unfinished = len(pending)
+            for task, payload, error in itertools.chain.from_iterable(pool.unordered(run, queue)):
                 if payload is None:
                     raise CheckError(error)
                 self.ledger.put_unit(self._key(task), task.claim, task.label, payload)
                 self._results[task] = json.loads(payload)
                 self.counts.computed += 1
+                following = self._following(task)
+                queue.batches.extend([task] for task in following)
+                unfinished += len(following) - 1
                 if self.progress is not None:
-                    self.progress(task, len(self._results), total)
+                    self.progress(task, len(self._results), len(self._results) + unfinished)
             if self._out_of_time():
                 break
+
+    def _batches(self, tasks: list[Task]) -> list[list[Task]]:
+        cold = self.settings.jobs > 1 and self.settings.budget is None and jit.is_cold()
+        return _by_family(tasks) if cold else [[task] for task in tasks]
+
+    def _following(self, task: Task) -> list[Task]:
+        """Return the unit that must follow one of a mutant."""
+        check = self._loaded.check(task.claim, task.check)
+        mutant = _mutant(check, task.variant)
+        if mutant is None:
+            return []
+        while (missing := self._missing(check, mutant)) and self._take(missing[0]):
+            pass
+        return missing[:1]
 
     def _checks(self, claim: Claim) -> list[Check]:
         tiers = list(Tier)
@@ -217,16 +237,18 @@ class Run:
         return [task for task in tasks if task not in self._results]
 
     def _recall(self, tasks: list[Task]) -> list[Task]:
-        """Take what the ledger has; return the rest, or go on to the next round if nothing is left of this one."""
-        pending = []
-        for task in tasks:
-            payload = self.ledger.unit(self._key(task))
-            if payload is None:
-                pending.append(task)
-            else:
-                self._results[task] = json.loads(payload)
-                self.counts.reused += 1
+        """Take what the ledger has; return the rest, or what follows if nothing is left."""
+        pending = [task for task in tasks if not self._take(task)]
         return pending if pending or not tasks else self._recall(self._needed())
+
+    def _take(self, task: Task) -> bool:
+        """Take the result of a unit from the ledger, if it is there."""
+        payload = self.ledger.unit(self._key(task))
+        if payload is None:
+            return False
+        self._results[task] = json.loads(payload)
+        self.counts.reused += 1
+        return True
 
     def _key(self, task: Task) -> str:
         inputs = [task.claim, task.check, task.variant, task.unit, task.index]
@@ -235,12 +257,6 @@ class Run:
 
     def _out_of_time(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
-
-    def _within_budget(self, tasks: list[Task]) -> Iterator[Task]:
-        for task in tasks:
-            if self._out_of_time():
-                return
-            yield task
 
     def _judge(self, claim: Claim) -> Verdict:
         outcomes: list[CheckOutcome] = []
@@ -283,11 +299,17 @@ def _interleaved(tasks: Sequence[Task]) -> list[Task]:
     return [task for turn in itertools.zip_longest(*families.values()) for task in turn if task is not None]
 
 
-def _map(tasks: Iterable[Task], settings: Settings, pool: Pool) -> Iterator[tuple[Task, str | None, str]]:
-    """Run the tasks, here or in worker processes, and yield the results as they come."""
-    cold = settings.jobs > 1 and settings.budget is None and jit.is_cold()
-    batches = _by_family(list(tasks)) if cold else ([task] for task in tasks)
-    return itertools.chain.from_iterable(pool.unordered(functools.partial(_run_tasks, settings=settings), batches))
+@dataclass
+class _Queue(Iterator[list[Task]]):
+    """Batches of tasks that can be added to while it is read; it ends when it is empty or when time is out."""
+
+    batches: deque[list[Task]]
+    stopped: Callable[[], bool]
+
+    def __next__(self) -> list[Task]:
+        if not self.batches or self.stopped():
+            raise StopIteration
+        return self.batches.popleft()
 
 
 def _run_tasks(tasks: Sequence[Task], settings: Settings) -> list[tuple[Task, str | None, str]]:

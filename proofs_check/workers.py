@@ -43,7 +43,10 @@ class Pool:
             self._executor = None
 
     def unordered(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield ``function(item)`` for all items, in the order in which the work is done."""
+        """Yield ``function(item)`` for all items, in the order in which the work is done.
+
+        Forks, and one process, go on if a result makes ``items`` yield more; joblib may leave these to another call.
+        """
         if self.jobs == 1:
             return map(function, items)
         if self._executor is None and _may_fork():
@@ -63,8 +66,8 @@ def _by_executor(
     pending = hand_out(ahead)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        pending |= hand_out(len(done))
         yield from (future.result() for future in done)
+        pending |= hand_out(ahead - len(pending))
 
 
 def _by_joblib(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:

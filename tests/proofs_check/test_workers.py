@@ -65,3 +65,26 @@ def test_a_backend_that_the_caller_chose_does_the_work():
 def test_no_fork_after_kernels_have_started_threads(monkeypatch):
     monkeypatch.setattr(workers.numba, "threading_layer", lambda: "omp")
     assert not workers._may_fork()
+
+
+def test_results_may_add_items(monkeypatch):
+    monkeypatch.setattr(workers, "_may_fork", lambda: True)
+    for jobs in (1, 2):
+        queue = [1, 2]
+
+        class Items:
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                if not queue:
+                    raise StopIteration
+                return queue.pop()
+
+        seen = []
+        with contextlib.closing(Pool(jobs)) as pool:
+            for value, _ in pool.unordered(square, Items()):
+                seen.append(value)
+                if len(seen) <= 8:
+                    queue.append(10 + len(seen))
+        assert len(seen) == 10
