@@ -489,7 +489,7 @@ def test_figures_say_in_words_what_they_show():
 
 
 def test_a_canvas_that_is_used_again_shows_nothing_of_the_last_figure():
-    other = {"kind": "ratios", "histogram": [7, 1, 1, 100], "bins": 4, "growth": [[1, 0.5], [9, 0.6], [10, 2.0], [50, 7]]}
+    other = {**RATIOS, "histogram": [7, 1, 1, 100], "growth": [[1, 0.5], [9, 0.6], [10, 2.0], [50, 7]]}
     first = figures.draw(RATIOS, "")
     plain = figures.draw({"kind": "ratios", "ratios": [0.3, 5.0]}, "")
     assert figures.draw(other, "") != first == figures.draw(RATIOS, "")

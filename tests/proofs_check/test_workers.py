@@ -67,24 +67,28 @@ def test_no_fork_after_kernels_have_started_threads(monkeypatch):
     assert not workers._may_fork()
 
 
-def test_results_may_add_items(monkeypatch):
+class Growing:
+    """Items that may be added to while they are read."""
+
+    def __init__(self, *items):
+        self.items = list(items)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.items:
+            raise StopIteration
+        return self.items.pop()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_may_add_items(jobs, monkeypatch):
     monkeypatch.setattr(workers, "_may_fork", lambda: True)
-    for jobs in (1, 2):
-        queue = [1, 2]
-
-        class Items:
-            def __iter__(self):
-                return self
-
-            def __next__(self):
-                if not queue:
-                    raise StopIteration
-                return queue.pop()
-
-        seen = []
-        with contextlib.closing(Pool(jobs)) as pool:
-            for value, _ in pool.unordered(square, Items()):
-                seen.append(value)
-                if len(seen) <= 8:
-                    queue.append(10 + len(seen))
-        assert len(seen) == 10
+    items = Growing(1, 2)
+    seen = []
+    with contextlib.closing(Pool(jobs)) as pool:
+        for value, _ in pool.unordered(square, items):
+            seen.append(value)
+            items.items += [10 + len(seen)] * (len(seen) <= 8)
+    assert len(seen) == 10
