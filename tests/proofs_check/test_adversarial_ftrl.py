@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tests_support import verify
 
 from mdps import adversarial as worlds
 from mdps import adversarial_instances as instances
 from proofs_check.cases import CASES
 from proofs_check.engine import CheckOutcome, MutantOutcome, judge
-from proofs_check.evidence import Evidence, Finding, dumps
+from proofs_check.evidence import Finding, dumps
 from proofs_check.methods.base import Context, Tier
 from proofs_check.methods.montecarlo import Expectation
 from proofs_check.papers import adversarial_ftrl as lemmas
@@ -30,16 +31,6 @@ CHEAP = sorted({check.claim for check in LEMMA_CHECKS if not check.claim.endswit
 
 def bound(name, **values):
     return CLAIMS[f"adversarial_ftrl.{name}"].explicit_bound.evaluate(**values)
-
-
-def verify(method, statement, assumptions=()):
-    results = {}
-    for index, unit in enumerate(method.units(Tier.QUICK)):
-        context = Context(Tier.QUICK, np.random.SeedSequence(index), assumptions)
-        results[unit] = json.loads(dumps(method.run(statement, unit, context)))
-        if method.settles(results[unit]):
-            break
-    return Evidence.from_json(json.loads(dumps(method.fold(results).to_json())))
 
 
 @pytest.mark.parametrize("claim_id", CHEAP)

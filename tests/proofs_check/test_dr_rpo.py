@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from tests_support import verify
 
 from mdps.linear import LinearMDP
 from mdps.robust import RobustLinearMDP
 from mdps.robust_instances import leaking_chain, random_tabular
 from proofs_check.engine import CheckOutcome, MutantOutcome, judge
-from proofs_check.evidence import Evidence, dumps, plain
+from proofs_check.evidence import plain
 from proofs_check.methods.base import Context, Tier
 from proofs_check.papers import dr_rpo as policies
 from proofs_check.papers import dr_rpo_adversaries as adversaries
@@ -20,16 +21,6 @@ from theory import dr_rpo as theory
 CLAIMS = {claim.id: claim for claim in theory.CLAIMS}
 CHECKS = (*policies.CHECKS, *adversaries.CHECKS, *regret.CHECKS)
 CHEAP = [check for check in CHECKS if check.tier == Tier.QUICK and check.claim != "dr_rpo.tabular_regret"]
-
-
-def verify(method, statement, assumptions=()):
-    results = {}
-    for index, unit in enumerate(method.units(Tier.QUICK)):
-        context = Context(Tier.QUICK, np.random.SeedSequence(index), assumptions)
-        results[unit] = json.loads(dumps(method.run(statement, unit, context)))
-        if method.settles(results[unit]):
-            break
-    return Evidence.from_json(json.loads(dumps(method.fold(results).to_json())))
 
 
 @pytest.mark.parametrize("check", CHEAP, ids=lambda check: check.claim)

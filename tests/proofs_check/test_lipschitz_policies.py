@@ -6,10 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tests_support import verify
 
 from proofs_check.engine import CheckOutcome, Control, MutantOutcome, judge
-from proofs_check.evidence import Evidence, Finding, dumps
-from proofs_check.methods.base import Context, Tier
+from proofs_check.evidence import Finding, dumps
+from proofs_check.methods.base import Tier
 from proofs_check.papers import lipschitz_policies as learning
 from proofs_check.papers import lipschitz_policies_certificates as certificates
 from proofs_check.papers import lipschitz_policies_covering as covering
@@ -27,16 +28,6 @@ MODULES = (learning, covering, loops, samples, certificates, regret, tradeoff, n
 CHECKS = tuple(check for module in MODULES for check in module.CHECKS)
 CLAIMS = {claim.id: claim for claim in theory.CLAIMS}
 QUICK = sorted({check.claim for check in CHECKS if check.tier == Tier.QUICK})
-
-
-def verify(method, statement, assumptions=()):
-    results = {}
-    for index, unit in enumerate(method.units(Tier.QUICK)):
-        context = Context(Tier.QUICK, np.random.SeedSequence(index), assumptions)
-        results[unit] = json.loads(dumps(method.run(statement, unit, context)))
-        if method.settles(results[unit]):
-            break
-    return Evidence.from_json(json.loads(dumps(method.fold(results).to_json())))
 
 
 @pytest.mark.parametrize("claim_id", QUICK)

@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tests_support import verify
 
 from proofs_check import exact_gradients as gradients
 from proofs_check.engine import CheckOutcome, MutantOutcome, judge
-from proofs_check.evidence import Evidence, dumps
-from proofs_check.methods.base import Context, Tier
+from proofs_check.evidence import dumps
+from proofs_check.methods.base import Tier
 from proofs_check.papers import n_harpg as proofs
 from proofs_check.papers import n_harpg_domination as domination
 from proofs_check.papers import n_harpg_errors as errors
@@ -30,16 +31,6 @@ CHEAP = sorted(
     for claim_id, claim in CLAIMS.items()
     if claim_id.split(".")[1] not in SLOW and not claim_id.split(".")[1].startswith("rate_")
 )
-
-
-def verify(method, statement, assumptions=()):
-    results = {}
-    for index, unit in enumerate(method.units(Tier.QUICK)):
-        context = Context(Tier.QUICK, np.random.SeedSequence(index), assumptions)
-        results[unit] = json.loads(dumps(method.run(statement, unit, context)))
-        if method.settles(results[unit]):
-            break
-    return Evidence.from_json(json.loads(dumps(method.fold(results).to_json())))
 
 
 @pytest.mark.parametrize("claim_id", CHEAP)

@@ -1,5 +1,11 @@
-"""Small claims and methods that several test files share."""
+"""Small claims, and the verification of one check, that several test files share."""
 
+import json
+
+import numpy as np
+
+from proofs_check.evidence import Evidence, dumps
+from proofs_check.methods.base import Context, Tier
 from theory import Claim, Kind, Level, Origin, Paper, Source
 
 PAPER = Paper("paper_2020", "Title", ("Author",), 2020, "Venue", arxiv="2001.00001")
@@ -17,3 +23,14 @@ def derived_claim(claim_id, *, expected=Level.SUPPORTED, **fields):
         no_bound="a test",
         **fields,
     )
+
+
+def verify(method, statement, assumptions=()):
+    """Return the evidence of the quick tier as a ledger would give it back, up to the first unit that settles it."""
+    results = {}
+    for index, unit in enumerate(method.units(Tier.QUICK)):
+        context = Context(Tier.QUICK, np.random.SeedSequence(index), assumptions)
+        results[unit] = json.loads(dumps(method.run(statement, unit, context)))
+        if method.settles(results[unit]):
+            break
+    return Evidence.from_json(json.loads(dumps(method.fold(results).to_json())))
