@@ -293,7 +293,7 @@ def pressure(comparison: Comparison) -> float:
     return 1.0 + float(comparison.excess) / scale
 
 
-class _Violated(Exception):  # noqa: N818
+class _ViolationError(Exception):
     """Raised inside Hypothesis to say that an example violates."""
 
 
@@ -604,7 +604,7 @@ def _probe(tally: _Tally, drawn: Any, unit: str) -> float | None:
     before = tally.violating
     value = tally.evaluate(drawn, unit)
     if tally.violating is not before:
-        raise _Violated
+        raise _ViolationError
     return value
 
 
@@ -712,7 +712,7 @@ def draw_examples(strategy: Any, probe: Callable[[Any], float | None], seed: int
     with _steady_constants():
         try:
             examine()
-        except _Violated:
+        except _ViolationError:
             return
         except hypothesis.errors.Unsatisfiable:
             return

@@ -72,7 +72,7 @@ def span_stopping(case: DiscountedCase, *, gamma_factor: bool = True, swapped: b
 
 def _greedy(case: DiscountedCase, values: Values) -> list[int]:
     table = planning.discounted_q_values(case.mdp, values)
-    return [max(range(len(row)), key=lambda a, row=row: (row[a], -a)) for row in table]  # type: ignore[misc]
+    return [row.index(max(row)) for row in table]
 
 
 def greedy_loss(case: DiscountedCase, *, constant: Fraction = Fraction(2)) -> Comparison:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import combinations, product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import sympy as sp
@@ -283,8 +283,15 @@ def covering(case: tuple[Fraction, Fraction, int], *, diameter: int = 2, down: b
     yield Comparison(claimed, apart**dimension, where="points more than 2 eps apart")
 
 
+Given = TypeVar("Given")
+
+
+def _given(value: Given) -> Given:
+    return value
+
+
 COVERINGS: Mapping[str, Callable[[], tuple[Fraction, Fraction, int]]] = {
-    f"a={a}, eps={eps}, n={dimension}": lambda a=a, eps=eps, dimension=dimension: (a, eps, dimension)  # type: ignore[misc]
+    f"a={a}, eps={eps}, n={dimension}": partial(_given, (a, eps, dimension))
     for a, eps, dimension in (
         (Fraction(1), Fraction(1, 4), 2),
         (Fraction(1), Fraction(1, 7), 3),
@@ -454,7 +461,7 @@ def vertex_contraction(
 
 
 COSINES: Mapping[str, Callable[[], Fraction]] = {
-    name: lambda value=value: value  # type: ignore[misc]
+    name: partial(_given, value)
     for name, value in {"1": Fraction(1), "0.94": Fraction(94, 100), "0.8775": Fraction(8775, 10_000)}.items()
 }
 

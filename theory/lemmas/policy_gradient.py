@@ -7,6 +7,8 @@ r"""Policy gradients: score identities, unbiased estimators, and the recursions 
 the discounted occupancy of mass one; :math:`F` the Fisher matrix :math:`\mathbb E_{d^\pi} \psi \psi^\top`.
 """
 
+from typing import Any
+
 import sympy as sp
 
 from theory.claim import Assumption, Bound, Claim, Fails, Holds, Kind, Level, Origin, Source
@@ -17,8 +19,8 @@ SUMS = "both sides are sums over a model, not expressions in scalars"
 VECTORS = "a statement about vectors"
 
 
-def _full_support(case: object) -> Holds | Fails:
-    positive = all(mass > 0 for mass in case.mdp.initial)  # type: ignore[attr-defined]
+def _full_support(case: Any) -> Holds | Fails:
+    positive = all(mass > 0 for mass in case.mdp.initial)
     return Holds() if positive else Fails("the first state does not reach every state")
 
 
