@@ -529,11 +529,6 @@ def walk_range(episodes: int) -> float:
     return _value(theory.WALK, K=episodes)
 
 
-def full_information_lower_bound_value(horizon: int, episodes: int) -> float:
-    """Return the expected regret of every algorithm on the fair-coin instance of two actions, at least this much."""
-    return horizon / 2 * walk_range(episodes)
-
-
 # Minimisation
 
 

@@ -350,6 +350,10 @@ LINEAR = (
     ),
 )
 
+ONE_BANDIT = (
+    "On one bandit of two arms with constant losses and exact covariances; says nothing about H, d or a simulator."
+)
+
 ORDERS = (
     claim(
         "barrier_order",
@@ -359,7 +363,8 @@ ORDERS = (
         Level.SUPPORTED,
         origin=Origin.STATED,
         where="abstract",
-        note="Tested by growth, with the parameters that minimise adversarial_ftrl.barrier_linear at each K.",
+        note="Tested by growth, with the parameters that minimise adversarial_ftrl.barrier_linear at each K. "
+        + ONE_BANDIT,
         from_tier="full",
         no_bound="an order",
         uses=("adversarial_ftrl.barrier_linear",),
@@ -372,7 +377,8 @@ ORDERS = (
         Level.SUPPORTED,
         origin=Origin.STATED,
         where="abstract",
-        note="Tested by growth, with the parameters that minimise adversarial_ftrl.reduced_linear at each K.",
+        note="Tested by growth, with the parameters that minimise adversarial_ftrl.reduced_linear at each K. "
+        + ONE_BANDIT,
         from_tier="full",
         no_bound="an order",
         uses=("adversarial_ftrl.reduced_linear",),
@@ -388,7 +394,7 @@ ORDERS = (
         where="abstract",
         note=(
             "The order that the square root improves on. Tested by growth, on exponential weights with exact "
-            "covariances and the parameters that minimise adversarial_ftrl.plain_linear at each K."
+            "covariances and the parameters that minimise adversarial_ftrl.plain_linear at each K. " + ONE_BANDIT
         ),
         from_tier="full",
         no_bound="an order",

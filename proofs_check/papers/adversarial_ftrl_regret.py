@@ -266,12 +266,13 @@ def bandit_regret(
     learner: Runner,
     plot: bool = False,
     power: float = 0.0,
+    scale: float = 1.0,
 ) -> Sample:
-    """Exact regret of independent runs against the bound of a claim, times K to the ``power``."""
+    """Exact regret of independent runs against the bound of a claim, times ``scale`` and K to the ``power``."""
     run = learner(setting, seeds, runs)
     bound = CLAIMS[name].explicit_bound
     sizes = setting.sizes
-    rhs = setting.episodes**power * bound.evaluate(**sizes)
+    rhs = scale * setting.episodes**power * bound.evaluate(**sizes)
     closed = not {"eta", "gamma", "omega", "alpha", "beta"} & set(bound.variables)
     paid = run.regret_against(first_actions(setting.mdp)) if setting.losses.adaptive else run.regret
     first = bound.nonvacuous_from("K", TRIVIAL, sizes) if closed else None
@@ -555,11 +556,15 @@ def changed(learner: Callable[..., algorithms.AdversarialRun], name: str, why: s
 
 
 EXPONENT = Mutant("exponent", "the bound times K^(-1/4): a regret of order K^(1/4)", {"power": -0.25})
+FACTOR = Mutant("factor", "0.4 times the bound", {"scale": 0.4})
+SHARPER = (EXPONENT, FACTOR)
 FROZEN = "a ten-thousandth of the rate: the learner stays uniform"
 GAP = partial(steady_bandit, gap=0.4)
 
 
-def tabular_check(name: str, variant: str, quick: str, closed: bool = False) -> Check:
+def tabular_check(
+    name: str, variant: str, quick: str, closed: bool = False, sharper: tuple[Mutant, ...] = (EXPONENT,)
+) -> Check:
     """Return the check of one variant of policy optimisation; ``quick`` names the instance of the quick tier."""
     make = partial(tabular_setting, variant=variant, closed=closed)
     settings = {
@@ -573,7 +578,7 @@ def tabular_check(name: str, variant: str, quick: str, closed: bool = False) -> 
         {quick: settings[quick]},
         settings,
         run_bonus,
-        (changed(run_bonus, "frozen", FROZEN, slow=1e-4), EXPONENT),
+        (changed(run_bonus, "frozen", FROZEN, slow=1e-4), *sharper),
         Sizes(128, full=192),
     )
 
@@ -586,7 +591,13 @@ def drawn_setting(episodes: int, draws: int) -> Setting:
 
 
 def linear_check(
-    name: str, variant: str, gap: float, first: int = 2_000, episodes: int | None = None, closed: bool = False
+    name: str,
+    variant: str,
+    gap: float,
+    first: int = 2_000,
+    episodes: int | None = None,
+    closed: bool = False,
+    sharper: tuple[Mutant, ...] = (EXPONENT,),
 ) -> Check:
     """Return the check of one algorithm for linear action values.
 
@@ -602,7 +613,7 @@ def linear_check(
         {"oblique bandit": partial(make, partial(oblique_bandit, gap=gap), first)},
         full,
         run_linear,
-        (changed(run_linear, "frozen", FROZEN, slow=1e-4), EXPONENT),
+        (changed(run_linear, "frozen", FROZEN, slow=1e-4), *sharper),
         Sizes(64, full=192),
         plot=not closed,
     )
@@ -628,17 +639,17 @@ CHECKS = (
         ),
         Sizes(80, full=280),
     ),
-    tabular_check("entropy_bonus", parameters.ENTROPY_SQUARE, "two stages, two blocks"),
-    tabular_check("entropy_bonus_closed", parameters.ENTROPY_SQUARE, "bandit of gap 0.4", closed=True),
+    tabular_check("entropy_bonus", parameters.ENTROPY_SQUARE, "two stages, two blocks", sharper=SHARPER),
+    tabular_check("entropy_bonus_closed", parameters.ENTROPY_SQUARE, "bandit of gap 0.4", closed=True, sharper=SHARPER),
     tabular_check("barrier_bonus", parameters.BARRIER, "two stages, two blocks"),
     tabular_check("barrier_bonus_local", parameters.BARRIER_LOCAL, "bandit of gap 0.4"),
     Check(
         "adversarial_ftrl.entropy_bonus_mixed",
         Expectation(
             {"deceptive chain, H=12": partial(tabular_setting, chain, 1_024_000, parameters.ENTROPY_MIXED)},
-            Sizes(40),
+            Sizes(24),
             0.02,
-            block=Sizes(20),
+            block=Sizes(12),
         ),
         partial(bandit_regret, name="entropy_bonus_mixed", learner=run_bonus),
         (changed(run_greedy_chain, "no_bonus", "the bonus is dropped: regret 0.35 K, above the bound"),),
@@ -655,8 +666,8 @@ CHECKS = (
     ),
     linear_check("barrier_linear", parameters.LINEAR_BARRIER, 1.0, episodes=40_000),
     linear_check("barrier_linear_closed", parameters.LINEAR_BARRIER, 1.0, 4_000, closed=True),
-    linear_check("reduced_linear", parameters.LINEAR_REDUCED, 0.5, episodes=20_000),
-    linear_check("reduced_linear_closed", parameters.LINEAR_REDUCED, 0.7, closed=True),
+    linear_check("reduced_linear", parameters.LINEAR_REDUCED, 0.5, episodes=20_000, sharper=SHARPER),
+    linear_check("reduced_linear_closed", parameters.LINEAR_REDUCED, 0.7, closed=True, sharper=SHARPER),
     linear_check("plain_linear", parameters.LINEAR_PLAIN, 1.0, episodes=40_000),
     Check(
         "adversarial_ftrl.drawn_linear",
