@@ -27,7 +27,6 @@ from theory.references import TAN_2025
 from theory.symbols import error, lam, regret
 
 FAMILY = "optimal_actor_critic"
-IN_RUNS = "a statement about all switches of a run"
 
 
 def _realizable(model: Any) -> Holds | Fails:
@@ -40,8 +39,27 @@ def _complete(model: Any) -> Holds | Fails:
     return Holds() if gap <= 1e-12 else Fails(f"a backup is off the class by {gap:.3g}")
 
 
+def _in_range(model: Any) -> Holds | Fails:
+    return Holds() if model.within_range else Fails("a function of the class leaves [0, B_h]")
+
+
+def _normed(model: Any) -> Holds | Fails:
+    excess = float(model.norm_excess)
+    return Holds() if excess <= 1e-12 else Fails(f"a norm is too large by {excess:.3g}")
+
+
 REALIZABLE = Assumption("realizable", r"Q^\star_h \in \mathcal F_h", _realizable)
 COMPLETE = Assumption("complete", r"\mathcal T_h g \in \mathcal F_h \text{ for } g \in \mathcal F_{h+1}", _complete)
+IN_RANGE = Assumption("in_range", r"0 \le f_h \le B_h \text{ for } f_h \in \mathcal F_h", _in_range)
+LINEAR_MODEL = Assumption(
+    "linear_model",
+    (
+        r"p_h = \langle \phi, \mu_h \rangle,\ r_h = \langle \phi, \theta_h \rangle,\ \|\phi\| \le 1,\ \|\theta_h\| \le "
+        r"\sqrt d,\ \| \textstyle\sum_s V(s) \mu_h(s) \| \le \sqrt d\, \|V\|_\infty"
+    ),
+    _normed,
+)
+FINITE_CLASS = (UNIT_REWARDS, KNOWN_REWARDS, REALIZABLE, COMPLETE, IN_RANGE)
 
 
 def claim(name: str, title: str, statement: str, kind: Kind, expected: Level, **more: Any) -> Claim:
@@ -180,13 +198,16 @@ LINEAR = (
         "Every critic of the linear NORA is optimistic, and not by much",
         (
             r"P\big( \exists \text{ switch}, h, s, a : Q_h < Q^\star_h \text{ or } \delta_h < 0 \text{ or } \delta_h > "
-            r"\min\{ 2 \beta \|\phi\|_{\Lambda_k^{-1}},\ B_h \} \big) \le \delta"
+            r"\min\{ 2 \beta \|\phi\|_{\Lambda_k^{-1}},\ B_h \} \big) \le \delta, \quad \beta = \tfrac H2 \sqrt{d "
+            r"\log(1 + T / d) + 2 (C_V + \log \tfrac H\delta)} + \tfrac H2 + H \sqrt d,\ C_V = \min\big\{ S "
+            r"\log(1 + 2 \sqrt T),\ d \log(1 + 16 T) + \tfrac{d (d + 1)}{2} \log(1 + 128 \sqrt d "
+            r"\beta^2 T / H^2) \big\}"
         ),
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
         note="Radius beta by its fixed point: the net of targets depends on it. Ridge 1.",
         no_bound="the statement bounds a probability by delta",
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
+        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, LINEAR_MODEL),
         uses=(
             "concentration.self_normalised",
             "elliptical_potential.ridge_projection",
@@ -205,6 +226,7 @@ LINEAR = (
         bound=Bound(
             sp.Le(parameters.EPOCHS, parameters.EPOCHS_LINEAR.subs(lam, 1), evaluate=False),
         ),
+        assumptions=(LINEAR_MODEL,),
         uses=("elliptical_potential.switches",),
     ),
     claim(
@@ -214,7 +236,7 @@ LINEAR = (
         r"\text{ in epoch } k",
         Kind.INEQUALITY,
         Level.SUPPORTED,
-        note="At the first episode of an epoch both agree; the test is at the start of an episode.",
+        note="Checked at visited pairs. The test for a switch is at the start of an episode; both agree at the first.",
         no_bound="a statement about matrices",
         uses=("width_staleness",),
     ),
@@ -228,7 +250,7 @@ LINEAR = (
         Kind.INEQUALITY,
         Level.SUPPORTED,
         bound=Bound(sp.Le(error, parameters.NORA_L_POTENTIAL, evaluate=False)),
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
+        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, LINEAR_MODEL),
         uses=("nora_linear_event", "nora_linear_staleness", "width_potential"),
     ),
     claim(
@@ -243,7 +265,7 @@ LINEAR = (
         Level.SUPPORTED,
         note="At tier quick on one stage only, where the bound bites after a few thousand episodes. Ridge 1.",
         bound=bounded(parameters.NORA_L),
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
+        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, LINEAR_MODEL),
         uses=("optimism_gap", "nora_linear_potential", "nora_linear_switches", "tracking_run", "azuma"),
     ),
     claim(
@@ -274,12 +296,13 @@ FINITE = (
             r"\text{With probability at least } 1 - \delta:\ Q^\star \text{ in every set, so that } V_1^{f^k}(s_1) \ge "
             r"V_1^\star(s_1);\quad \sum_{i < t} \delta_h(x_h^i)^2 \le 4 \beta_h \text{ at each search},\ \le 2 (\kappa "
             r"+ 1) \beta_h \text{ always};\quad \sum_{\text{epoch}} \delta_h(x_h^i)^2 \ge \big( \tfrac23 (\kappa - 2) "
-            r"- 4 \big) \beta_h \text{ if a search was due to } h; \quad \beta_h = B_h^2 \iota,\ \kappa = 11"
+            r"- 4 \big) \beta_h \text{ if a search was due to } h; \quad \beta_h = B_h^2 \iota,\ \iota = \log \frac{2 "
+            r"\sum_h |\mathcal F_h| |\mathcal F_{h+1}|}{\delta},\ \kappa = 11"
         ),
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
         no_bound="the statement bounds a probability by delta",
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, REALIZABLE, COMPLETE),
+        assumptions=FINITE_CLASS,
         uses=("golf_concentration", "golf_confidence"),
     ),
     claim(
@@ -297,7 +320,7 @@ FINITE = (
         from_tier="full",
         note="Eluder dimensions over Dirac measures: the actors that are played are no greedy policies of the class.",
         bound=bounded(parameters.NORA_F),
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, REALIZABLE, COMPLETE),
+        assumptions=FINITE_CLASS,
         uses=("optimism_gap", "nora_finite_event", "eluder_pigeonhole", "eluder_points", "tracking_run", "azuma"),
     ),
     claim(
@@ -312,7 +335,7 @@ FINITE = (
         from_tier="full",
         note="The baseline without an actor: what rare switching and tracking add is the difference.",
         bound=bounded(parameters.GOLF),
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, REALIZABLE, COMPLETE),
+        assumptions=FINITE_CLASS,
         uses=("optimism_gap", "nora_finite_event", "eluder_pigeonhole", "eluder_points", "azuma"),
     ),
     claim(
@@ -324,7 +347,7 @@ FINITE = (
         ),
         Kind.EQUIVALENCE,
         Level.PROVED,
-        note="The order that the abstract announces; its log|F| is half of iota, which counts pairs of functions.",
+        note="The order that the abstract announces. Its log|F| is about half of iota, which counts pairs.",
         no_bound="an equivalence between two inequalities",
         uses=("nora_finite_regret", "regret_to_pac"),
     ),

@@ -23,7 +23,7 @@ import sympy as sp
 from theory import optimal_actor_critic_parameters as parameters
 from theory.assumptions import KNOWN_REWARDS, UNIT_REWARDS
 from theory.claim import Bound, Kind, Level, Origin
-from theory.optimal_actor_critic import bounded, claim
+from theory.optimal_actor_critic import LINEAR_MODEL, bounded, claim
 from theory.symbols import H, S, error
 
 HYBRID_POTENTIAL = 4 * sp.sqrt(parameters.IOTA_HYBRID) * parameters.WATER + parameters.UNSEEN
@@ -31,6 +31,15 @@ HYBRID_POTENTIAL = 4 * sp.sqrt(parameters.IOTA_HYBRID) * parameters.WATER + para
 
 COVERAGE_LOSS = H * (H - 1) / 2 * sp.sqrt(parameters.IOTA * parameters.CONCENTRABILITY * S / parameters.OFFLINE)
 """C_off at most, if the data have their share of visits everywhere."""
+
+RIDGE_WITH_DATA = (
+    "concentration.self_normalised",
+    "elliptical_potential.ridge_projection",
+    "width_staleness",
+    "water_filling_determinant",
+    "width_potential",
+)
+"""What confidence sets of ridge regressions and sums of their widths rest on."""
 
 CLAIMS = (
     claim(
@@ -40,7 +49,8 @@ CLAIMS = (
             r"\text{With probability at least } 1 - \delta - \delta':\quad \mathrm{Reg}(T) \le \sum_h 4 (H - h) "
             r"\sqrt\iota\, G_h + \sum_h (H - h)\, \#\{ n_{off, h} = 0 \} + \frac{H(H-1)}{2} \sqrt{\tfrac T2 \log "
             r"\tfrac1{\delta'}} + \frac{H W_A}{\eta} N \Big( 1 + \log \frac TN \Big), \quad N \le 1 + \sum_{h < H} "
-            r"\sum_{s, a} \Big[ \log_2 \frac{n_{off} + T}{a} + 1\{ n_{off} = 0 \} \Big]"
+            r"\sum_{s, a} \Big[ \log_2 \frac{n_{off} + T}{a} + 1\{ n_{off} = 0 \} \Big],\ \iota = S \log 2 + \log "
+            r"\tfrac{HSA (T + N_{off})}{\delta}"
         ),
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
@@ -59,14 +69,15 @@ CLAIMS = (
         "Bellman errors that the tabular NORA with offline data meets",
         (
             r"\text{On the event}\quad \sum_{t \le T} \sum_h \delta_h(s_h^t, a_h^t) \le \sum_h 4 (H - h) \sqrt\iota\, "
-            r"G_h + \sum_h (H - h)\, \#\{ n_{off, h} = 0 \}"
+            r"G_h + \sum_h (H - h)\, \#\{ n_{off, h} = 0 \}, \quad \iota = S \log 2 + \log \tfrac{HSA (T + "
+            r"N_{off})}{\delta}"
         ),
         Kind.INEQUALITY,
         Level.SUPPORTED,
         note="Realised, along the trajectories.",
         bound=Bound(sp.Le(error, HYBRID_POTENTIAL, evaluate=False)),
         assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
-        uses=("nora_tabular_event", "midpoint_sum", "water_filling_counts"),
+        uses=("concentration.weissman", "optimism_step", "midpoint_sum", "water_filling_counts"),
     ),
     claim(
         "hybrid_linear_regret",
@@ -79,10 +90,18 @@ CLAIMS = (
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
         from_tier="full",
-        note="Water filling in the eigenvalues of the offline covariances.",
+        note="Water filling in the eigenvalues of the offline covariances. The radius is that of T + N_off episodes.",
         bound=bounded(parameters.NORA_H_LINEAR),
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
-        uses=("nora_linear_regret", "water_filling_determinant", "width_potential"),
+        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, LINEAR_MODEL),
+        uses=(
+            "optimism_gap",
+            "optimism_step",
+            *RIDGE_WITH_DATA,
+            "elliptical_potential.ridge_norm",
+            "net_distance",
+            "tracking_run",
+            "azuma",
+        ),
     ),
     claim(
         "noah_tabular_regret",
@@ -94,10 +113,22 @@ CLAIMS = (
         ),
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
-        note="Without a bonus the slope is needed: regret can be linear if the data miss the optimal policy.",
+        note=(
+            "Iota as in hybrid NORA. Without a bonus the slope is needed: regret can be linear if the data miss the "
+            "optimal policy."
+        ),
         bound=bounded(parameters.NOAH_T),
         assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
-        uses=("optimism_gap", "optimal_value_gap", "concentration.weissman", "water_filling_counts", "tracking_run"),
+        uses=(
+            "optimism_gap",
+            "optimal_value_gap",
+            "concentration.weissman",
+            "midpoint_sum",
+            "water_filling_counts",
+            "elliptical_potential.count_doubling",
+            "tracking_run",
+            "azuma",
+        ),
     ),
     claim(
         "noah_linear_regret",
@@ -111,10 +142,20 @@ CLAIMS = (
         Kind.HIGH_PROBABILITY,
         Level.SUPPORTED,
         from_tier="full",
-        note="The radius is of order sqrt(d), not d: without a bonus the net of targets covers weights only.",
+        note=(
+            "The radius is that of hybrid NORA but for its net of targets, of min{S log(1 + 2 sqrt(T)), d log(1 + 8 "
+            "T)} without a bonus, and of order sqrt(d), not d."
+        ),
         bound=bounded(parameters.NOAH_LINEAR),
-        assumptions=(UNIT_REWARDS, KNOWN_REWARDS),
-        uses=("optimism_gap", "optimal_value_gap", "hybrid_linear_regret"),
+        assumptions=(UNIT_REWARDS, KNOWN_REWARDS, LINEAR_MODEL),
+        uses=(
+            "optimism_gap",
+            "optimal_value_gap",
+            *RIDGE_WITH_DATA,
+            "elliptical_potential.ridge_norm",
+            "tracking_run",
+            "azuma",
+        ),
     ),
     claim(
         "noah_samples",
@@ -132,8 +173,8 @@ CLAIMS = (
     claim(
         "noah_without_data",
         "Neither optimism nor data: linear regret on a combination lock",
-        r"\mathrm{Reg}(T) = 0.9\, T - O(1) \text{ for NOAH without offline data, on the lock with six stages and four "
-        r"actions}",
+        r"\text{With probability at least } 0.95:\quad \mathrm{Reg}(T) = 0.9\, T - O(1) \text{ for NOAH without "
+        r"offline data, on the lock with six stages and four actions}",
         Kind.COUNTEREXAMPLE,
         Level.SUPPORTED,
         origin=Origin.DERIVED,

@@ -163,7 +163,10 @@ RADII: Mapping[str, sp.Expr] = {
 """F(beta) for both nets of targets."""
 
 MOVED = arb(2) ** -40
-"""Iterates that rise by less, relatively, have arrived."""
+"""Iterates that rise by less, relatively, have arrived; on an interval of T, by less than a part of its width."""
+
+PART = 2**10
+"""That part: the radius moves by less than the interval, relatively, and its ends need not be much closer."""
 
 
 def radius_ball(episodes: Any, values: Mapping[sp.Symbol, Any], net: str) -> dict[sp.Symbol, Any]:
@@ -174,22 +177,24 @@ def radius_ball(episodes: Any, values: Mapping[sp.Symbol, Any], net: str) -> dic
     UndefinedValueError
         If F moves a point slightly above the iterates up: they have not come close enough to the root.
     """
-    last = _exact(episodes.upper())
-    lowest = _iterates(_exact(episodes.lower()), values, net, arb(values[H]))
-    highest = _iterates(last, values, net, lowest)
-    above = _exact(highest * (1 + 64 * MOVED))
+    first, last = _exact(episodes.lower()), _exact(episodes.upper())
+    width = _exact((last - first) / (PART * last))
+    moved_by = width if width > MOVED else MOVED
+    lowest = _iterates(first, values, net, arb(values[H]), moved_by)
+    highest = _iterates(last, values, net, lowest, moved_by)
+    above = _exact(highest * (1 + 64 * moved_by))
     moved = evaluate(RADII[net], {**values, T: last, beta: above}, PRECISION)
     if not moved <= above:
         raise UndefinedValueError(f"the radius of the net of {net} is not enclosed")
     return {beta: lowest.union(above)}
 
 
-def _iterates(episodes: Any, values: Mapping[sp.Symbol, Any], net: str, point: Any) -> Any:
+def _iterates(episodes: Any, values: Mapping[sp.Symbol, Any], net: str, point: Any, moved_by: Any) -> Any:
     """Return F applied to a point below the root until it hardly moves, rounded down at each step: below the root."""
     moves = True
     while moves:
         following = _exact(evaluate(RADII[net], {**values, T: episodes, beta: point}, PRECISION).lower())
-        moves = bool(following > point * (1 + MOVED))
+        moves = bool(following > point * (1 + moved_by))
         point = following
     return point
 
@@ -241,14 +246,14 @@ def baseline_rows() -> dict[str, Callable[[], Crossing]]:
 
 
 def sample_size(*, factor: sp.Expr = sp.Integer(24)) -> Identity:
-    """Return that the main term at the stated number of trajectories is epsilon times that number.
+    """Return that the square of the main term is T epsilon^2 times the stated number of trajectories, for every T.
 
-    The term divided by T decreases in T, so that the equation is the equivalence.
+    Divided by T that is the equivalence, for both sides of "main term <= epsilon T" are positive.
     """
     iota = parameters.IOTA
     episodes = factor * d * H**4 * (1 + 1 / H) ** 2 * iota / epsilon**2
     main = H * (H + 1) / 2 * 2 * sp.sqrt(24 * d * iota * T)
-    return Identity(main.subs(T, episodes), epsilon * episodes)
+    return Identity(main**2, T * epsilon**2 * episodes)
 
 
 def scalings(*, factor: sp.Expr = sp.S.One, lag: sp.Expr = sp.S.One) -> dict[str, Order]:

@@ -88,7 +88,7 @@ def feature_figure(tier: Tier) -> Json:
     """Return the reward a step of learners with features, online and with offline data, and of two exact policies."""
     from solvers import optimal_actor_critic_tetris as experiment
 
-    horizon, episodes, offline, runs = (10, 16, 10, 1) if tier == Tier.QUICK else (40, 60, 200, 2)
+    horizon, episodes, offline, runs = (6, 8, 10, 1) if tier == Tier.QUICK else (40, 60, 200, 2)
     model = world.tetris()
     features = world.projected_features(model, episodes=20 if tier == Tier.QUICK else 200)
     learners = experiment.feature_learners(horizon=horizon, offline=offline)

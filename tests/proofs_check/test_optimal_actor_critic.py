@@ -82,7 +82,7 @@ def test_the_enclosed_radius_is_that_of_the_solver(net):
 
 
 def test_a_radius_that_is_not_enclosed_is_an_error(monkeypatch):
-    monkeypatch.setattr(papers, "_iterates", lambda episodes, values, net, point: arb(1))
+    monkeypatch.setattr(papers, "_iterates", lambda episodes, values, net, point, moved_by: arb(1))
     with pytest.raises(UndefinedValueError, match="not enclosed"):
         papers.radius_ball(arb(5_000), papers.sizes(3, 3, S=10, d=4), "weights")
 
