@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 0
+WORKERS := $(if $(filter 0,$(JOBS)),auto,$(JOBS))
 
 .PHONY: verify test lint bench notebooks clean
 
@@ -11,7 +12,7 @@ verify: $(READY)
 	$(BIN)/boundcheck verify --jobs $(JOBS) --report report/index.html
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

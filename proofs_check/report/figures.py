@@ -373,7 +373,8 @@ def _curves(plot: Mapping[str, Json]) -> "Drawing | None":
     _legend(axes, LEGEND_COLUMNS)
     words = [f"{curve.get('label')}: {_exponents(curve)}" for curve in curves if _exponents(curve)]
     text = str(plot["caption"]) if plot.get("caption") else "Curves"
-    bounds = " Dashed: bounds." if any(_numbers(curve.get("bound")) for curve in curves) else ""
+    told = "Dashed" in text or not any(_numbers(curve.get("bound")) for curve in curves)
+    bounds = "" if told else " Dashed: bounds."
     text = text.rstrip(".") + "." + bounds
     return canvas, text + (f" Exponents: {'; '.join(words)}." if words else "")
 
