@@ -69,14 +69,28 @@ def misled(horizon: int, sharpness: int) -> BallCase:
     return BallCase(Case(mdp, mdp, rows, rows, tuple(guess)), tuple(reference), temperature)
 
 
-def largest_gap(case: BallCase, *, clip: bool = False, scale: Fraction = Fraction(1)) -> BallComparison:
-    """Compare the gap of the policy of the guess, clipped to what is left, with its range."""
-    best = case.optimum()[0]
+def opposed(sharpness: int) -> BallCase:
+    """Return two arms and a guess that takes one for the other; the reference hardly plays the bad one, as `misled`."""
+    rare = misled(1, sharpness).reference[0][0][1]
+    zero, one = Fraction(0), Fraction(1)
+    return bandit_case((one, zero), (1 - rare, rare), (zero, one), Fraction(1, sharpness))
+
+
+def largest_gap(
+    case: BallCase, *, clip: bool = False, optimistic: bool = True, scale: Fraction = Fraction(1)
+) -> BallComparison:
+    """Compare the gap of the policy of the guess, raised to the optimum and cut at what is left, with its range."""
+    best, optimal, _ = case.optimum()
     H = case.mdp.horizon
     guess = [
         [[ball(min(max(g, Fraction(0)), Fraction(H - h))) for g in row] for row in stage]
         for h, stage in enumerate(case.case.guess)
     ]
+    if optimistic:
+        guess = [
+            [[g.max(q) for g, q in zip(*rows, strict=True)] for rows in zip(*stages, strict=True)]
+            for stages in zip(guess, optimal, strict=True)
+        ]
     policy = [case.softmax(h, stage)[1] for h, stage in enumerate(guess)]
     bound = arb(H) if clip else bound_of(BOUNDS["largest_gap"].rhs, H=H)
     return BallComparison(best - case.evaluate(policy, case.temperature), ball(scale) * bound)
@@ -273,10 +287,18 @@ def cloning_figure(tier: Tier) -> Json:
 CHECKS = (
     Check(
         "demonstration_regularized.largest_gap",
-        Balls({"misled, H=3": partial(misled, 3, 500), "misled, H=2": partial(misled, 2, 50), **RANDOM_CASES}),
+        Balls(
+            {
+                "misled, H=3": partial(misled, 3, 500),
+                "misled, H=2": partial(misled, 2, 50),
+                "opposed": partial(opposed, 50),
+                **RANDOM_CASES,
+            }
+        ),
         largest_gap,
         (
             Mutant("clipped", "the horizon, as for values without regularisation", {"clip": True}),
+            Mutant("not_optimistic", "any values in the range", {"optimistic": False}),
             Mutant("smaller", "0.98 of the bound", {"scale": Fraction(49, 50)}),
         ),
     ),

@@ -48,7 +48,7 @@ Values = dict[str, Fraction | int]
 
 def ball(value: Fraction | int) -> arb:
     """Return a rational as a ball."""
-    return arb(flint.fmpq(Fraction(value).numerator, Fraction(value).denominator))
+    return arb(flint.fmpq(value.numerator, value.denominator))
 
 
 def bound_of(expression: sp.Expr, **values: Fraction | int) -> arb:
@@ -339,7 +339,8 @@ class Classes:
 
     ``rare`` is the expert's probability of the second action, ``floor`` the least probability of the class: a finite
     one of the expert and of the law (1 - floor, floor), or all laws that are nowhere below the floor. The class holds
-    the mixture of the expert and, with weight ``kappa``, the uniform law.
+    the mixture of the expert and, with weight ``kappa``, the uniform law. ``penalty`` is what the regulariser asks of
+    every law but (1 - floor, floor), which is free.
     """
 
     size: int
@@ -348,6 +349,7 @@ class Classes:
     floor: Fraction
     horizon: int = 1
     kappa: Fraction = Fraction(0)
+    penalty: int = 0
 
 
 def _classes(size: int, delta: Fraction, floor: Fraction, horizon: int = 1) -> Classes:
@@ -359,12 +361,18 @@ FINITE: Mapping[str, Callable[[], Classes]] = {
     "one stage, N=2000, delta=1e-20": partial(_classes, 2000, Fraction(1, 10**20), SHARP),
     "one stage, N=30, delta=1/10": partial(_classes, 30, Fraction(1, 10), ROUGH),
     "three stages, N=30, delta=1/10": partial(_classes, 30, Fraction(1, 10), SHARP, 3),
+    "penalty 85, N=5000, delta=1/10": partial(
+        Classes, 5000, Fraction(1, 10), Fraction(1, 2), Fraction(2, 5), penalty=85
+    ),
 }
 COVERED: Mapping[str, Callable[[], Classes]] = {
     "floor 1e-300, N=2000, delta=1e-100": partial(_classes, 2000, Fraction(1, 10**100), SHARP),
     "floor 1e-3, N=200, delta=1/10": partial(_classes, 200, Fraction(1, 10), ROUGH),
     "deterministic expert outside of the class, N=20000": partial(
         Classes, 20_000, Fraction(1, 10), Fraction(0), Fraction(1, 25), kappa=Fraction(2, 25)
+    ),
+    "penalty 200, N=1000, delta=1/10": partial(
+        Classes, 1000, Fraction(1, 10), Fraction(1, 2), Fraction(1, 5), penalty=200
     ),
 }
 
@@ -377,14 +385,16 @@ def _independent(stage: Sequence[tuple[arb, arb]], horizon: int) -> list[tuple[a
     return law
 
 
-def cloning_finite_class(case: Classes, *, scale: Fraction = Fraction(1), ratio: bool = True) -> BallComparison:
+def cloning_finite_class(
+    case: Classes, *, scale: Fraction = Fraction(1), ratio: bool = True, penalised: Fraction = Fraction(1)
+) -> BallComparison:
     """Compare the quantile of the divergence from the more likely of two laws with the bound."""
     p, floor = case.rare, case.floor
     expert, other = [ball(1 - p), ball(p)], [ball(1 - floor), ball(floor)]
     lost = divergence(expert, other)
     missed, steps = arb(0), [(mine / theirs).log() for mine, theirs in zip(expert, other, strict=True)]
     for k, mass in enumerate(binomial(case.size, p)):
-        if not (case.size - k) * steps[0] + k * steps[1] > 0:
+        if not (case.size - k) * steps[0] + k * steps[1] > case.penalty:
             missed += mass
     law = _independent([(missed, lost), (1 - missed, arb(0))], case.horizon)
     values: Values = {
@@ -392,25 +402,42 @@ def cloning_finite_class(case: Classes, *, scale: Fraction = Fraction(1), ratio:
         "N": case.size,
         "delta": case.delta,
         "floor": floor if ratio else 1,
-        "penalty": 0,
+        "penalty": penalised * case.penalty,
     }
     expression = BOUNDS["cloning_finite_class"].rhs.subs(parameters.log_class, sp.log(2))
     return BallComparison(quantile(law, case.delta), ball(scale) * bound_of(expression, **values))
 
 
+def _likelihood_gain(case: Classes, k: int, guess: Fraction) -> arb:
+    """Return what k second actions gain in log-likelihood by a guess, over the law at the floor."""
+    rare, common = ball(guess / case.floor), ball((1 - guess) / (1 - case.floor))
+    return k * rare.log() + (case.size - k) * common.log()
+
+
 def cloning_general_class(
-    case: Classes, *, scale: Fraction = Fraction(1), ratio: bool = True, greedy: bool = True
+    case: Classes,
+    *,
+    scale: Fraction = Fraction(1),
+    ratio: bool = True,
+    greedy: bool = True,
+    penalised: Fraction = Fraction(1),
 ) -> BallComparison:
-    """Compare the quantile of the divergence from the empirical law, kept above the floor, with the bound."""
-    expert = [ball(1 - case.rare), ball(case.rare)]
+    """Compare the quantile of the divergence from the empirical law, kept above the floor, with the bound.
+
+    With a penalty the law at the floor is chosen instead where the likelihood gains no more than the penalty.
+    """
+    expert, top = [ball(1 - case.rare), ball(case.rare)], 1 - case.floor
     law = []
     for k, mass in enumerate(binomial(case.size, case.rare)):
         if mass.is_zero():
             continue
-        guess = min(max(Fraction(k, case.size), case.floor), 1 - case.floor)
+        guess = min(max(Fraction(k, case.size), case.floor), top)
+        if case.penalty and not _likelihood_gain(case, k, guess) > case.penalty:
+            guess = case.floor
         law.append((mass, divergence(expert, [ball(1 - guess), ball(guess)])))
     floor = case.floor if ratio else 1
-    values: Values = {"H": 1, "N": case.size, "delta": case.delta, "floor": floor, "penalty": 0}
+    values: Values = {"H": 1, "N": case.size, "delta": case.delta, "floor": floor}
+    values["penalty"] = penalised * case.penalty
     values["kappa"] = case.kappa if greedy else 0
     expression = BOUNDS["cloning_general_class"].rhs.subs(parameters.log_cover, sp.log(case.size))
     return BallComparison(quantile(law, case.delta), ball(scale) * bound_of(expression, **values))
@@ -534,6 +561,7 @@ CHECKS = (
         (
             Mutant("smaller", "0.48 of the bound", {"scale": Fraction(12, 25)}),
             Mutant("no_floor", "2 instead of 2 + log(1 / floor)", {"ratio": False}),
+            Mutant("small_penalty", "a third of the penalty", {"penalised": Fraction(1, 3)}),
         ),
     ),
     Check(
@@ -544,6 +572,7 @@ CHECKS = (
             Mutant("smaller", "0.22 of the bound", {"scale": Fraction(11, 50)}),
             Mutant("no_floor", "2 instead of 2 + log(1 / floor)", {"ratio": False}),
             Mutant("no_kappa", "without the term of an expert outside of the class", {"greedy": False}),
+            Mutant("small_penalty", "a 25th of the penalty", {"penalised": Fraction(1, 25)}),
         ),
     ),
     Check(

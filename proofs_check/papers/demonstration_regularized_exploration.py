@@ -160,6 +160,14 @@ def one_sided(shift: float, lam: float) -> Estimate:
     return replace(case, laws=laws, reference=instances.tilted_reference(case.mdp, 1e-3))
 
 
+def two_sided(shift: float, lam: float) -> Estimate:
+    """Return `nearly_fair` with errors of both actions, in opposite directions: one upper value is right."""
+    case = nearly_fair(shift, lam)
+    laws = case.estimates.copy()
+    laws[:, :, 1] = laws[:, :, 0, ::-1]
+    return replace(case, laws=laws)
+
+
 def alternating(horizon: int, lam: float) -> Estimate:
     """Return one state that pays 1 at every stage and one that pays nothing, without data."""
     rewards = np.array([[0.0, 0.0], [1.0, 1.0]])
@@ -177,6 +185,7 @@ CORNERS: Mapping[str, Callable[[], Estimate]] = {
     "fair coin": partial(nearly_fair, 0.01, 0.3),
     "fair coin, the other side": partial(nearly_fair, -0.01, 0.3),
     "one wrong action": partial(one_sided, 0.01, 0.3),
+    "two wrong actions": partial(two_sided, 0.01, 0.3),
     "doors without data": partial(blind_doors, 3.0),
     "doors without data, weak regularisation": partial(blind_doors, 1e-3),
     "alternating without data": partial(alternating, 3, 0.3),
@@ -184,7 +193,7 @@ CORNERS: Mapping[str, Callable[[], Estimate]] = {
 
 
 def optimism(case: Estimate, *, scale: float = 1.0) -> Iterator[Comparison]:
-    """Compare the bounds with Q* where they are closest, relative to the horizon."""
+    """Compare the bounds with Q* where they are closest."""
     found = case.plan(replace(CERTIFIED, scale=scale))
     best = regularised_optimum(case.mdp, case.reference, case.lam).q
     yield Comparison(float((best - found.upper_q).max()), 0.0, where="above")
@@ -388,8 +397,8 @@ PLAN_CHECKS = (
         PLANS,
         certificate,
         (
-            Mutant("smaller", "1/(8.1 lambda) instead of 1/(8 lambda)", {"constant": 8.1}),
-            Mutant("smaller_bonus", "a tenth of the bonus", {"scale": 0.1}),
+            Mutant("smaller", "1/(8.01 lambda) instead of 1/(8 lambda)", {"constant": 8.01}),
+            Mutant("smaller_bonus", "0.99 of the bonus", {"scale": 0.99}),
         ),
     ),
     Check(
@@ -423,7 +432,7 @@ RUN_CHECKS = (
         ),
         event,
         (
-            Mutant("smaller_bonus", "0.3 of the bonus", {"scale": 0.3}),
+            Mutant("smaller_bonus", "half of the bonus", {"scale": 0.5}),
             Mutant("smaller_certificate", "1/(8.1 lambda) instead of 1/(8 lambda)", {"constant": 8.1}),
         ),
     ),

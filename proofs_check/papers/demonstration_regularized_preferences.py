@@ -102,7 +102,7 @@ class Pairs:
 def reward_mle(case: Pairs, *, scale: Fraction = Fraction(1)) -> BallComparison:
     """Compare the probability of choosing the wrong reward with delta, for as many comparisons as the bound needs.
 
-    The number of comparisons is the largest at which the bound is below the error of the wrong reward.
+    The number of comparisons is the smallest at which the bound is below the error of the wrong reward.
     """
     expression = BOUNDS["reward_mle"].rhs.subs(parameters.log_class, sp.log(2))
     squared = ball(case.distance**2 / 2)
