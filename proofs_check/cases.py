@@ -11,9 +11,31 @@ from fractions import Fraction
 from functools import partial
 
 from mdps.rational import RationalDiscountedMDP, RationalMDP
+from mdps.tabular import FiniteHorizonMDP
 
 Table = tuple[tuple[Fraction, ...], ...]
 """A stationary stochastic policy ``[s][a]``, or values ``[h][s]``."""
+
+
+class OnModel:
+    """An instance that meets the assumptions which its model ``mdp`` meets."""
+
+    mdp: FiniteHorizonMDP
+
+    @property
+    def unit_rewards(self) -> bool:
+        """Whether mean rewards lie in [0, 1]."""
+        return self.mdp.unit_rewards
+
+    @property
+    def stationary(self) -> bool:
+        """Whether one kernel serves all stages."""
+        return self.mdp.stationary
+
+    @property
+    def reward_law(self) -> str:
+        """Law of the rewards around their means."""
+        return self.mdp.reward_law
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from mdps import demonstration_instances as instances
 from mdps.demonstrations import noisy
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
+from proofs_check.cases import OnModel
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Json
 from proofs_check.methods.base import Sizes, Tier
@@ -36,7 +37,7 @@ from solvers.demonstration_regularized_cloning import policy_gap
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class Taught(OnModel):
     """A model, an expert, a number of its demonstrations, an accuracy and a bound on the divergence of the clone."""
 
     mdp: FiniteHorizonMDP
@@ -44,16 +45,6 @@ class Taught:
     size: int
     epsilon: float
     bound: DivergenceBound
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards."""
-        return self.mdp.reward_law
 
 
 def half_as_good(mdp: FiniteHorizonMDP, epsilon: float) -> FloatArray:

@@ -16,6 +16,7 @@ import numpy as np
 from mdps import demonstration_instances as instances
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
+from proofs_check.cases import OnModel
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Comparison
 from proofs_check.methods.base import Sizes, Tier
@@ -77,23 +78,13 @@ def uniform(mdp: FiniteHorizonMDP) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class Estimate(OnModel):
     """A model, estimated laws ``(H, S, A, S)`` (None: no data), a reference and a regularisation."""
 
     mdp: FiniteHorizonMDP
     laws: FloatArray | None
     reference: FloatArray
     lam: float
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards."""
-        return self.mdp.reward_law
 
     @property
     def estimates(self) -> FloatArray:
@@ -233,23 +224,13 @@ def no_exploration(case: Estimate, *, threshold: float = 1.0) -> Comparison:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(OnModel):
     """A model, a reference, a regularisation and an accuracy."""
 
     mdp: FiniteHorizonMDP
     reference: FloatArray
     lam: float
     epsilon: float
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards."""
-        return self.mdp.reward_law
 
     @property
     def sizes(self) -> dict[str, float]:

@@ -16,6 +16,7 @@ import numpy as np
 from mdps.actor_critic_instances import incomplete, random_tabular
 from mdps.critics import FiniteCritics, complete_class, completeness_gap, realizability_gap, within_range
 from mdps.tabular import FiniteHorizonMDP
+from proofs_check.cases import OnModel
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Comparison
 from proofs_check.methods.base import Sizes, Tier
@@ -30,23 +31,13 @@ from theory import optimal_actor_critic_parameters as parameters
 
 
 @dataclass(frozen=True, eq=False)
-class FiniteSetting:
+class FiniteSetting(OnModel):
     """A model, a class of critics, the number of episodes, and a step size."""
 
     mdp: FiniteHorizonMDP
     critics: FiniteCritics
     episodes: int
     eta: float = 10.0
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards around their means."""
-        return self.mdp.reward_law
 
     @property
     def realizability_gap(self) -> float:

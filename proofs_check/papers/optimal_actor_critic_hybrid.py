@@ -24,6 +24,7 @@ from mdps.offline import (
 )
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray, IntArray
+from proofs_check.cases import OnModel
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Comparison, Json
 from proofs_check.methods.base import Sizes, Tier
@@ -43,23 +44,13 @@ CLAIMS: Mapping[str, Claim] = {claim.id.split(".")[1]: claim for claim in offlin
 
 
 @dataclass(frozen=True, eq=False)
-class Hybrid:
+class Hybrid(OnModel):
     """A model with offline data, the number of episodes, and a step size."""
 
     mdp: FiniteHorizonMDP
     data: OfflineData
     episodes: int
     eta: float = 10.0
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards around their means."""
-        return self.mdp.reward_law
 
     @property
     def visits(self) -> list[list[float]]:

@@ -16,6 +16,7 @@ import numpy as np
 from mdps.actor_critic_instances import minimax, random_tabular, two_state_lock
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
+from proofs_check.cases import OnModel
 from proofs_check.engine import Check, Mutant
 from proofs_check.evidence import Comparison, Json
 from proofs_check.methods.base import Sizes, Tier
@@ -42,22 +43,12 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class Setting(OnModel):
     """A model, the number of episodes, and a step size."""
 
     mdp: FiniteHorizonMDP
     episodes: int
     eta: float = 10.0
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards around their means."""
-        return self.mdp.reward_law
 
     @property
     def values(self) -> dict[str, float]:

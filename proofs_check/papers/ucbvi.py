@@ -15,6 +15,7 @@ import numpy as np
 from mdps import gymnasium, instances, strategies
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
+from proofs_check.cases import OnModel
 from proofs_check.engine import Check, Control, Mutant
 from proofs_check.evidence import Comparison
 from proofs_check.methods.base import Sizes, Tier
@@ -47,26 +48,11 @@ RECORD = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class Setting(OnModel):
     """An instance and the number of episodes K that the algorithm is told and run for."""
 
     mdp: FiniteHorizonMDP
     episodes: int
-
-    @property
-    def unit_rewards(self) -> bool:
-        """Whether mean rewards lie in [0, 1]."""
-        return self.mdp.unit_rewards
-
-    @property
-    def stationary(self) -> bool:
-        """Whether one kernel serves all stages."""
-        return self.mdp.stationary
-
-    @property
-    def reward_law(self) -> str:
-        """Law of the rewards around their means."""
-        return self.mdp.reward_law
 
 
 def two_doors() -> FiniteHorizonMDP:
