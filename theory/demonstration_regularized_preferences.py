@@ -11,6 +11,8 @@ rewards in [0, 1], and :math:`\Delta^2` the mean over pairs of :math:`((r^\star 
 pessimism. The constants are ours: the paper's text was not available to us.
 """
 
+from typing import Any
+
 import sympy as sp
 
 from theory import demonstration_regularized_parameters as parameters
@@ -20,9 +22,9 @@ from theory.demonstration_regularized import explicit
 from theory.symbols import delta, error
 
 
-def _strong(case: object) -> Holds | Fails:
-    least = 4.0 * case.horizon / 3.0  # type: ignore[attr-defined]
-    return Holds() if case.lam >= least * (1.0 - 1e-12) else Fails("lambda is below 4 H / 3")  # type: ignore[attr-defined]
+def _strong(case: Any) -> Holds | Fails:
+    least = 4.0 * case.horizon / 3.0
+    return Holds() if case.lam >= least * (1.0 - 1e-12) else Fails("lambda is below 4 H / 3")
 
 
 STRONG_REGULARISATION = Assumption("strong_regularisation", r"\lambda \ge 4 H / 3", _strong)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mdps.actor_critic_instances import lock_solution, random_tabular, two_state_lock
+from mdps.actor_critic_instances import flat, lock_solution, random_tabular, two_state_lock
 from mdps.offline import (
     OfflineData,
     mixture,
@@ -31,7 +31,7 @@ from proofs_check.methods.base import Sizes, Tier
 from proofs_check.methods.montecarlo import MonteCarlo, Sample
 from proofs_check.methods.search import Search
 from proofs_check.methods.statistics import runs_needed
-from proofs_check.papers.optimal_actor_critic_regret import ALPHA, DELTA, FAILURE, ROUNDING, idle
+from proofs_check.papers.optimal_actor_critic_regret import ALPHA, DELTA, FAILURE, ROUNDING
 from solvers import optimal_actor_critic as algorithms
 from solvers.optimal_actor_critic import TabularLearner, TabularRun
 from solvers.planning import backward_induction
@@ -227,9 +227,9 @@ def hybrids() -> Any:
     return st.builds(build, st.integers(0, 2**16), st.integers(1, 4), counts, st.integers(1, 600))
 
 
-def idle_hybrid(*known: int) -> Hybrid:
+def flat_hybrid(*known: int) -> Hybrid:
     """Two actions of one state, known from so many transitions."""
-    mdp = idle(1, 2, 2)
+    mdp = flat(1, 2, 2)
     counts = np.broadcast_to(np.array(known, dtype=np.int64), (2, 1, 2))
     return Hybrid(mdp, offline_counts(mdp, counts, 0), 20_000, 10.0)
 
@@ -280,8 +280,8 @@ def noah_samples(instance: Coverage, *, scale: float = 1.0) -> Comparison:
 
 
 IDLE: Mapping[str, Callable[[], Hybrid]] = {
-    "idle, one action known": partial(idle_hybrid, 3_000, 0),
-    "idle, both known": partial(idle_hybrid, 50_000, 50_000),
+    "flat, one action known": partial(flat_hybrid, 3_000, 0),
+    "flat, both known": partial(flat_hybrid, 50_000, 50_000),
 }
 
 

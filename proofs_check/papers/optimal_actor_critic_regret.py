@@ -3,7 +3,7 @@ r"""Checks of the tabular optimistic actor-critics: critics, switches, tracking,
 Regret, tracking gaps and Bellman errors are exact: every policy that is played is pushed forward through the true
 model. Bounds are compared where they say something; how loose they are there is reported as tightness. The parts of a
 bound have instances that use more of them: one state and equal rewards, where every Bellman error is its whole bonus
-(`idle`), and coins, which deviate as far as counts of one transition can (`coins`).
+(`flat`), and coins, which deviate as far as counts of one transition can (`coins`).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mdps.actor_critic_instances import minimax, random_tabular, two_state_lock
+from mdps.actor_critic_instances import flat, minimax, random_tabular, two_state_lock
 from mdps.tabular import FiniteHorizonMDP
 from mdps.validation import FloatArray
 from proofs_check.cases import OnModel
@@ -67,12 +67,6 @@ class Setting(OnModel):
 def bound_of(name: str, setting: Setting) -> float:
     """Return the bound of a claim at a setting."""
     return CLAIMS[name].explicit_bound.evaluate(**setting.values)
-
-
-def idle(n_states: int, n_actions: int, horizon: int) -> FiniteHorizonMDP:
-    """Nothing is paid and all next states are equally likely: estimates are exact, errors are whole bonuses."""
-    transitions = np.full((n_states, n_actions, n_states), 1.0 / n_states)
-    return FiniteHorizonMDP(transitions, np.zeros((n_states, n_actions)), horizon)
 
 
 def coins(n_actions: int) -> FiniteHorizonMDP:
@@ -177,7 +171,7 @@ def sharpest() -> Trial:
 
 def single_action(episodes: int) -> Trial:
     """One state and one action: its count doubles as often as it can, and a switch is due in the last episode."""
-    return Trial(Setting(idle(1, 1, 2), episodes), 0)
+    return Trial(Setting(flat(1, 1, 2), episodes), 0)
 
 
 # Regret
@@ -325,7 +319,7 @@ CHECKS = (
     ),
     Check(
         f"{theory.FAMILY}.nora_tabular_potential",
-        Search(trials, Sizes(25, full=1_000), corners={"idle": trial(idle(1, 2, 2), 10_000, 10.0)}),
+        Search(trials, Sizes(25, full=1_000), corners={"flat": trial(flat(1, 2, 2), 10_000, 10.0)}),
         potential,
         (Mutant("less", "41/100 of the bound", {"scale": 0.41}),),
     ),
