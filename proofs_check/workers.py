@@ -8,8 +8,10 @@ the first item and stay until the pool is closed. Otherwise joblib does the work
 
 import itertools
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
@@ -98,5 +100,13 @@ def _is_configured() -> bool:
 
 
 def _prepare() -> None:
-    """Let an interrupt end a worker without a trace: the process that started it reports it."""
+    """Let an interrupt end a worker without a trace, and let no worker outlive the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

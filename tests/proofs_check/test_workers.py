@@ -3,6 +3,10 @@
 import contextlib
 import itertools
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import joblib
 import pytest
@@ -92,3 +96,26 @@ def test_results_may_add_items(jobs, monkeypatch):
             seen.append(value)
             items.items += [10 + len(seen)] * (len(seen) <= 8)
     assert len(seen) == 10
+
+
+SLEEPERS = """
+import os, time
+from proofs_check.workers import Pool
+
+def sleep(_):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+list(Pool(2).unordered(sleep, range(2)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no forks here")
+def test_no_worker_outlives_a_killed_verifier():
+    with subprocess.Popen([sys.executable, "-c", SLEEPERS], stdout=subprocess.PIPE, text=True) as verifier:
+        pids = {int(verifier.stdout.readline()) for _ in range(2)}
+        verifier.kill()
+    deadline = time.monotonic() + 60.0
+    while pids := {pid for pid in pids if Path(f"/proc/{pid}").exists()}:
+        assert time.monotonic() < deadline, "a worker is left"
+        time.sleep(0.05)
